@@ -58,7 +58,7 @@ def settle(
         for name, session in sessions.items():
             project.progress(ProgressEvent(f"trying the rules of {name}", 0))
             inventory = inventories[name]
-            plan, missing, _ = planning.attempt(project, inventory, rules.get(name, {}))
+            plan, missing, problems = planning.attempt(project, inventory, rules.get(name, {}))
             known = {one.address for one in now[name]}
             for address in missing:
                 if address not in known and missing[address] == {""}:
@@ -67,7 +67,7 @@ def settle(
                     if tied is not None and tied.domain != UNDECIDED:
                         now[name].append(replace(tied, address=address, type=field.type, why=f"as {tied.address}"))
                         changed = True
-            broken = session.rehearse(plan, masks, _ROWS)
+            broken = {**session.rehearse(plan, masks, _ROWS), **_refused(problems, inventory)}
             whole = {one.address for one in now[name] if one.personal and not one.path}
             looked = [a for a in broken if whole & (inventory.fields[a].group | {a})]
             values = (
@@ -79,6 +79,12 @@ def settle(
         if not changed:
             break
     return now
+
+
+def _refused(problems: Sequence[str], inventory: Inventory) -> dict[str, str]:
+    """What the planner says against the rule of a field, by its address."""
+    said = [problem.split(": ", 1) for problem in problems if ": " in problem]
+    return {address: why for address, why in said if address in inventory.fields}
 
 
 def _next(proposals: list[Proposal], address: str, field: Field, why: str, values: Sequence[object]) -> bool:
@@ -113,7 +119,8 @@ def _fallback(field: Field, domain: str, sampled: Sequence[object]) -> str:
     different = set(values)
     if domain not in order and len(values) > 2 * len(different) and len(different) <= _LISTED:
         return UNDECIDED if persons(different) else "keep"
-    for other in order[order.index(domain) + 1 if domain in order else 0 :]:
+    after = 0 if domain == "text" and field.unique else order.index(domain) + 1 if domain in order else 0
+    for other in order[after:]:
         possible = field.nullable and not field.unique if other == "null" else fits(other, field)
         if possible and field.kind is not FieldKind.JSON and (KINDS[other].injective or not field.unique):
             return other

@@ -26,7 +26,8 @@ _SPOKEN = (
     r"(signing|encryption|shared|access|master|service|license|licence|auth|app|nwk|network|webhook|account|storage|"
     r"pagerduty|sendgrid|mailgun|stripe|openai|anthropic|redis|db|root|host|ssh|tls|ssl)_key$|(^|_)(psk|hmac(_key)?)$|"
     r"(?<!gpio)(?<!led)(?<!map)(?<!input)(?<!output)(^|_)p(in|uk)_?\d?$|(^|_)cv[vc]2?$|(^|_)pin_?code$|"
-    r"(gate|door|alarm|entry|access|safe|unlock|security)_?code$|memorable_?(word|info|phrase)|"
+    r"(gate|door|alarm|entry|access|safe|unlock|security)_?code$|(recovery|backup)_?codes?$|"
+    r"(^|_)encrypted$|^encrypted_|ciphertext|memorable_?(word|info|phrase)|"
     r"(security|secret)_?(answer|word)$"
 )
 """What passwords, PINs and keys are called in several languages, beside `secret`."""
@@ -34,15 +35,25 @@ _LETS_IN = re.compile(rf"(passw(or[dt])?|secret|token|api_?key|private_?key)$|{_
 """What ends so is a secret, whatever it is of: `mail_password`."""
 _BY_NAME = (
     ("email", re.compile(r"e_?mail|^mail$|_mail$|^mail_|correo")),
-    ("phone", re.compile(r"phone|mobile|^fax|_fax$|^tel$|^tel_|_tel$|^cell$|msisdn|telefon|handy|whatsapp")),
+    (
+        "phone",
+        re.compile(
+            r"phone|mobile|m(o|ó)vil$|celular|(^|_)mobil(_?nr|_?nummer)?$|^fax|_fax$|^tel$|^tel_|_tel$|^cell$|msisdn|telefon|handy|whatsapp"
+        ),
+    ),
     ("username", re.compile(r"user_?name$|^login$|_login$|^nick|_handle$|^handle$|screen_?name|^account$")),
-    ("company", re.compile(r"company|employer|organi[sz]ation(_?name)?$|^firm$|(^|_)firma|business_?name")),
+    (
+        "company",
+        re.compile(
+            r"company|employer|raz(o|ó)n_?social|ragione_?sociale|raison_?sociale|(^|_)empresa$|firmenname|arbeitgeber|bedrijfsnaam|nazwa_firmy|organi[sz]ation(_?name)?$|^firm$|(^|_)firma|business_?name"
+        ),
+    ),
     (
         "person",
         re.compile(
             r"(first|last|full|given|family|sur|middle|maiden|display|contact|customer|user|owner|author|employee|"
             r"recipient|sender|patient|holder)_?name|^surname$|^author$|^recipient$|^contact$|^owner$|^assignee$|"
-            r"^(created|updated|modified|approved|signed|reported|assigned)_by$|^vorname$|^nachname$|^nom$|^prenom$|^apellidos?$"
+            r"^(created|updated|modified|approved|signed|reported|assigned)_by$|^vorname$|^nachname$|nom(br)?e_?completo$|geburtsname|ansprechpartner|kontoinhaber|^nom$|^prenom$|^apellidos?$"
         ),
     ),
     ("iban", re.compile(r"iban$|(^|_)iban|bank_?acc?(_|$|ount)|account_?(n|no|nr|num|number)$|konto")),
@@ -70,7 +81,8 @@ _BY_NAME = (
     (
         "address",
         re.compile(
-            r"address|street|strasse|^city$|_city$|(^|_)town|(^|_)zip(_?code)?$|post(al)?_?code|^plz$|^ort$|direccion"
+            r"address|street|strasse|^city$|_city$|(^|_)town|(^|_)zip(_?code)?$|post(al)?_?code|^plz$|^ort$|direcci(o|ó)n|domicilio|(^|_)calle$|thoroughfare|(^|_)adresse|indirizzo|endere(c|ç)o|"
+            r"logradouro|(^|_)morada$|(^|_)adres$|(^|_)(ulica|rua|rue)$|c(o|ó)digo_?postal|(^|_)cep$|wohnort|localidad$|(^|_)ciudad$"
         ),
     ),
     (
@@ -135,7 +147,7 @@ _REFERS = re.compile(
 """What refers to a thing of that name: `email_queue_id`."""
 _NUMBERED = re.compile(
     r"(^|_)(student|pupil|matriculation|matrikel|patient|member|mitglieds?|insur(ed|ance)|versicherten|loyalty|kv|sv)_?"
-    r"(no|nr|num|number|nummer)$"
+    r"(no|nr|num|number|nummer)$|(^|_)(n(um|o)?_?colegiad[oa]|npi|gmc_?no|lanr|(bar|oab|crm|attorney|nurse)_?(no|nr|num|number))$"
 )
 """What somebody is called by on papers and cards, however it was counted up."""
 _VERSION = re.compile(r"^(row_?version|concurrency_?(stamp|token))$")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from envclone.address import Address
@@ -20,6 +21,12 @@ _SEARCHED = frozenset(name for name, kind in KINDS.items() if kind.identity) | {
 """Kinds whose values are the same for whoever they are found with."""
 _MOST_OF = 0.5
 """The part of a text's values from which on it is called what these are."""
+_NEARLY_ALL = 0.9
+_FORMS = {
+    "email": re.compile("@"),
+    **dict.fromkeys(("phone", "iban", "card", "national_id"), re.compile(r"(?:\d\W*){5}")),
+}
+"""What values of kinds that a mask of texts finds by their form have."""
 NOT_IN_TEXTS = frozenset(("key", "secret"))
 """What a mask of texts does not find."""
 _SHORTEST = 6
@@ -90,12 +97,22 @@ def _copy(
     values = {value.strip() for value in samples.get(one.address, {}).get(one.path, Sample()).texts}
     its = [known[value] for value in sorted(values) if value in known]
     source = its[0] if its and (one.domain == "keep" or len(its) >= _MOST_OF * len(values)) else None
+    mixed_in = source is not None and not _alike(source.domain, values)
+    if mixed_in and one.domain == "text":
+        return one  # the mask of texts finds these, and leaves what else stands there
     if source is None or not (one.path or fits(source.domain, field)):
         return one
     if one.domain == "text" and source.domain == "person" and mixed(values):
         return one  # the mask of texts finds the persons, and leaves what else is called so
     place = f"{source.address} {source.path}".strip()
-    return replace(one, domain=source.domain, confidence=0.6, why=f"it holds values of {place}, which are masked")
+    domain = "text" if mixed_in and not field.unique and (one.path or fits("text", field)) else source.domain
+    return replace(one, domain=domain, confidence=0.6, why=f"it holds values of {place}, which are masked")
+
+
+def _alike(domain: str, values: Collection[str]) -> bool:
+    """Whether all but a few values have a kind's form, as far as it has one: statuses beside addresses do not."""
+    form = _FORMS.get(domain)
+    return form is None or sum(form.search(value) is not None for value in values) >= _NEARLY_ALL * len(values)
 
 
 def _plain(value: str) -> str:

@@ -10,16 +10,17 @@ from envclone.masking.common_words import is_everyday
 from envclone.masking.names import is_name
 from envclone.scan.vocabulary import generated
 
-__all__ = ["plain_links", "plain_places", "services"]
+__all__ = ["plain_links", "plain_places", "services", "stored"]
 
 _FEWEST = 4
 """Links for each host from which on a few hosts are the service's own."""
 _HOSTS = 3
-_PLAIN = re.compile(r"[A-Za-z]{1,24}\d?|v?\d{1,3}")
+_PLAIN = re.compile(r"[A-Za-z]{1,24}\d?|v?\d{1,3}|20\d\d")
 _BETWEEN = re.compile(r"[/_.\-?=&#+,;:*${}~%]+")
 _TEMPLATE = re.compile(r"\$\{\w+\}|\{\{?[\w. ]+\}?\}|%\w+%")
 _PICTURES = re.compile(r"(?i)(^|_)(image|thumb(nail)?|emoji|icon|logo|header|banner|cover)_?(remote_?)?ur[il]$")
 _SITES = 12
+_STORE = re.compile(r"(s3|s3a|gs|gcs|az|azure|abfss?|wasbs?|minio|swift|hdfs|b2|r2|file|kb)://")
 _HEX = re.compile(r"[0-9a-f]{8,64}")
 _NUMBER = re.compile(r"\d{1,4}")
 _PORT = re.compile(r"\d{4,5}")
@@ -27,7 +28,28 @@ _FEW = 2
 _MOST = 0.8
 
 
-_MEDIA = frozenset(("jpg", "jpeg", "png", "gif", "webp", "avif", "svg", "mp4", "webm", "mp3"))
+_MEDIA = frozenset(
+    (
+        "jpg",
+        "jpeg",
+        "png",
+        "gif",
+        "webp",
+        "avif",
+        "svg",
+        "mp4",
+        "webm",
+        "mp3",
+        "wav",
+        "ogg",
+        "m4a",
+        "opus",
+        "flac",
+        "mov",
+        "pdf",
+        "zip",
+    )
+)
 _SERVICES = re.compile(
     r"(?i)(provider|callback|endpoint|webhook|hook|base|api|root|logo|icon|redirect|return|issuer|discovery|auth|target|"
     r"authori[sz]ation|token|user_?info|log_?in|log_?out|sign_?(in|up|out)|sso|acs|password|manifest|health|status|"
@@ -38,6 +60,11 @@ _SERVICES = re.compile(
 def services(name: str) -> bool:
     """Whether a link is called as what leads to a service: `authorizationUrl`, `reset_password_url`."""
     return _SERVICES.search(name) is not None
+
+
+def stored(links: Collection[str]) -> bool:
+    """Whether these lead into a store of objects, and name nobody: `s3://recordings/2024/0c9f….wav`."""
+    return bool(links) and all(map(_STORE.match, links)) and plain_links(links)
 
 
 def plain_links(links: Collection[str], name: str = "") -> bool:

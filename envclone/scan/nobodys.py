@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from envclone.address import Address
+from envclone.masking.guesses import by_name
 from envclone.masking.names import is_name
 from envclone.models import Field
 from envclone.scan.found import Holder, Sample
+from envclone.scan.hidden import names_anybody
 from envclone.scan.numbers import article_numbers, counted, series
 from envclone.scan.things import (
     hosts_listed,
@@ -25,7 +28,7 @@ from envclone.scan.told import names_of, sums
 from envclone.scan.values import Looks, persons
 from envclone.scan.vocabulary import identifiers, listed
 
-__all__ = ["IDENTITIES", "OFTEN", "nobodys"]
+__all__ = ["IDENTITIES", "OFTEN", "nobodys", "short_signs", "site_codes"]
 
 OFTEN = 0.6
 """The part of values from which on what they are taken for counts."""
@@ -51,10 +54,18 @@ _GUESSED = frozenset(("person", "username", "text", "keep", "company", "national
 _NUMBERED = frozenset(("", "keep", "text", "person", "username", "company"))
 """What a field with the numbers of a series can be called like."""
 _DOORS = re.compile(r"session|thread|chat|checkpoint|token|invit|reset|cookie|secret|password|otp|voucher|coupon|gift")
+_SHORT_CODE, _SHORT_LIST = 12, 60
+"""Characters of a code or a sign in a short table."""
 _CODES = re.compile(
     r"(^|_)(slug|sku|code|codename|upc|ean|gtin|isbn|model|key|version|num|icon|extension|permalink|"
     r"ref|reference|barcode|(part|article|art|item|material|mat)_?(no|nr|num|number))$"
 )
+
+
+def _of_things(field: Field, path: str) -> str:
+    """What a field is called where it stands in no table of persons, which a service calls something, too."""
+    *holder, _ = Address.parse(field.address).parts
+    return "" if by_name("name", holder[-1] if holder else "") == "person" else names_of(field, path)[0]
 
 
 def _codes_of_doors(field: Field) -> bool:
@@ -89,7 +100,7 @@ def nobodys(
         return "keep", 0.6, "hosts of a list"
     if traced(names_of(field, path)[0], values):
         return "keep", 0.7, "numbers that programs trace their work by"
-    if object_ids(values) and not personal:
+    if object_ids(values, _of_things(field, path)) and not personal:
         return "keep", 0.7, "what a service calls its objects"
     key = field.address in holder.refers or (field.unique and holder.lookup)
     if key and not personal and seen is not None and seen.kind == "national_id":
@@ -100,6 +111,8 @@ def nobodys(
         return "keep", 0.7, "its values were counted up by a program"
     if field.unique and not personal and prefixed(values):
         return "keep", 0.6, "a program's numbers, each behind the same capitals"
+    if field.unique and not personal and site_codes(field, values):
+        return "keep", 0.6, "short codes that other tables refer to"
     if article_numbers(values) and not personal:
         return "keep", 0.8, "its values are article numbers with the right check digit"
     if personal or holder.personal or persons(values):
@@ -119,3 +132,30 @@ def nobodys(
     if holder.lookup and seen is not None and seen.kind in ("person", "username"):
         return "text", 0.5, f"{seen.why}, in a short table that others refer to: free text is the safe choice"
     return None
+
+
+def short_signs(sample: Sample, *, personal: bool) -> bool:
+    """Whether these are all the values of a short table without persons, a few characters each: `°C`, `%RH`, `kWh`."""
+    present = {value.strip() for value in sample.texts if value.strip()}
+    return (
+        sample.whole
+        and not personal
+        and 0 < len(present) <= _SHORT_LIST
+        and all(len(value) <= _SHORT_CODE for value in present)
+        and not any(map(names_anybody, present))
+    )
+
+
+def site_codes(field: Field, values: Collection[str]) -> bool:
+    """Whether these are short codes in capitals that rows of other tables refer to: `WAW1`, `BER3`, and no persons'."""
+    *holder, name = Address.parse(field.address).parts
+    called = _CODE.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()) is not None
+    others = any(Address.parse(other).holder != Address.parse(field.address).holder for other in field.group)
+    people = by_name("name", holder[-1] if holder else "") == "person"
+    names = sum(is_name(value.strip("0123456789-_").lower()) for value in values)
+    coded = all(map(_SHORT_CAPITALS.fullmatch, values)) and 2 * names <= len(values)
+    return called and others and not people and not _codes_of_doors(field) and coded
+
+
+_CODE = re.compile(r"(^|_)(code|key|id|kuerzel|sigla|symbol|abbr(eviation)?)$")
+_SHORT_CAPITALS = re.compile(r"[A-Z0-9]{1,6}(?:[-_.][A-Z0-9]{1,6}){0,2}")

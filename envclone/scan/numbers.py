@@ -29,6 +29,17 @@ _LENGTHS = {
 """The numbers that are digits only, by how many; a number that begins with zeros has fewer as an integer."""
 
 
+_BORN_FIRST = frozenset(
+    (
+        *("se.personnummer", "dk.cpr", "cz.rc", "bg.egn", "pl.pesel", "be.nn", "no.fodselsnummer", "lt.asmens"),
+        *("ee.ik", "za.idnr", "kr.rrn", "gr.amka"),
+    )
+)
+"""Registers whose numbers begin with a day of birth."""
+_SAME_MONTH = 4
+"""Digits that such numbers of several persons do not all begin with."""
+
+
 def pass_as_ids(values: Sequence[str]) -> bool:
     """Whether most of these integers, as text, are numbers of one register: its check digits are right in all of them.
 
@@ -46,7 +57,10 @@ def pass_as_ids(values: Sequence[str]) -> bool:
         numbers
     ):
         return True
+    alike = len(numbers) > 1 and len({number[:_SAME_MONTH] for number in numbers}) == 1
     for name, lengths in _LENGTHS.items():
+        if alike and name in _BORN_FIRST:
+            continue
         for length in lengths:
             whole = sum(len(number) == length for number in numbers)
             if whole < _FULL * len(numbers):
@@ -82,7 +96,7 @@ def counted(values: Collection[str]) -> bool:
     """Whether these were counted up by a program: the same letters, then numbers that lie close together (`R00041`)."""
     parts = [_COUNTED.fullmatch(value.strip()) for value in set(values) if value.strip()]
     found = [part for part in parts if part is not None]
-    if len(found) < max(_FEWEST_GOODS, len(parts)) or len({part[1] for part in found}) > 1:
+    if len(found) < max(_FEWEST_GOODS, len(parts)) or len({(part[1], part[3]) for part in found}) > 1:
         return False
     numbers = [int(part[2]) for part in found]
     return max(numbers) - min(numbers) < _APART * len(numbers)
@@ -102,16 +116,39 @@ def series(values: Collection[str]) -> bool:
         len(present) >= _FEWEST_SERIES
         and 0 < form.count("#") <= _MOST_RUNS
         and form.endswith("#")
-        and (any(word.isupper() or is_everyday(word.lower()) for word in words) or _YEARLY.fullmatch(form) is not None)
+        and (
+            any(word.isupper() or is_everyday(word.lower()) for word in words)
+            or _YEARLY.fullmatch(form) is not None
+            or (form in _FILED and all(map(_OF_A_YEAR.fullmatch, present)))
+            or _placed(form, present)
+        )
         and all(word.isupper() or len(word) < _NAMES or is_everyday(word.lower()) for word in words)
         and not any(char in form for char in "@+")
         and all(len(run) <= _LONGEST_RUN for value in present for run in _RUN.findall(value))
-        and all(_YEAR.match(value, found.start()) for value in present for found in _GROUPS.finditer(value))
+        and (
+            _placed(form, present)
+            or all(
+                _YEAR.match(value, found.start()) or _LETTER.match(value, max(0, found.start() - 1))
+                for value in present
+                for found in _GROUPS.finditer(value)
+            )
+        )
     )
 
 
+def _placed(form: str, values: Collection[str]) -> bool:
+    """Whether these are places in a plan: four groups of digits or more, of which the first is the same in all."""
+    groups = len(re.findall(r"#[-./:]", form)) == form.count("#") - 1 and form.count("#") >= _GROUPS_OF_A_PLACE
+    return groups and len({_RUN.findall(value)[0] for value in values}) == 1
+
+
+_GROUPS_OF_A_PLACE = 4
 _RUN = re.compile(r"\d+")
-_YEARLY = re.compile(r"[A-Z]#[-/._]#")
+_FILED = frozenset(("#/#", "#-#", "#.#"))
+_OF_A_YEAR = re.compile(r"(?:19|20)\d\d[-/.]\d{1,6}|\d{1,6}[-/.](?:19|20)\d\d")
+"""Numbers of files: `2024/00017`, `123/2024`."""
+_LETTER = re.compile(r"[A-Z]")
+_YEARLY = re.compile(r"(?:[A-Z]#|#[A-Z])[-/._]#")
 """One letter is enough before a year and a number: `R2024-100017`."""
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _NAMES = 4
@@ -119,7 +156,7 @@ _NAMES = 4
 _GROUPS = re.compile(r"\d+(?=[-. ]\d)")
 _YEAR = re.compile(r"(?:19|20)\d\d(?!\d)")
 _FEWEST_SERIES, _MOST_RUNS, _LONGEST_RUN = 3, 4, 7
-_COUNTED = re.compile(r"([^\W\d]{0,4}[-/#]?)(\d{1,18})")
+_COUNTED = re.compile(r"([^\W\d]{0,4}[-/#]?)(\d{1,18})((?<=\d)[-/]?[A-Z]{0,4})")
 _APART = 50
 """How many numbers there are at most for each value that was looked at."""
 _FEWEST_GOODS = 5

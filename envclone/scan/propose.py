@@ -17,8 +17,8 @@ from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.documents import REST, are_documents, paths_in
 from envclone.scan.forms import labels, logins, nobodys_phrases, phrases, plain_words, sentences, several_words
 from envclone.scan.found import Holder, Proposal, Sample
-from envclone.scan.links import plain_links, plain_places, services
-from envclone.scan.nobodys import IDENTITIES, OFTEN, nobodys
+from envclone.scan.links import plain_links, plain_places, services, stored
+from envclone.scan.nobodys import IDENTITIES, OFTEN, nobodys, short_signs
 from envclone.scan.numbers import counted, pass_as_ids
 from envclone.scan.things import called_things, carries_goods, drawn, elsewhere, named_things, of_things, plain_labels
 from envclone.scan.told import SHOWN, birthdays, contradicted, names_of, recent_dates, told_by
@@ -126,9 +126,15 @@ def surest(proposals: Sequence[Proposal], inventory: Inventory) -> list[Proposal
             out.append(one)
         elif one.address not in told:
             told.update(other.address for other in tied)
-            personal = [other for other in tied if other.personal]
+            apart = any(inventory.fields[other.address].unique for other in tied)
+            personal = [other for other in tied if other.personal and not (apart and _makes_equal(other))]
             out.append(max(personal or tied, key=lambda one: (inventory.fields[one.address].unique, one.confidence)))
     return out
+
+
+def _makes_equal(one: Proposal) -> bool:
+    """Whether a proposal could make different keys equal, as a mask of texts does: what refers follows the key then."""
+    return one.domain in KINDS and not KINDS[one.domain].injective
 
 
 def _only_by_name(field: Field) -> bool:
@@ -157,6 +163,8 @@ def _one(
         told = "secret"  # the code of a reset or of an invitation
     if told in ("", "keep") and not field.group - {field.address} and elsewhere(sample.texts):
         told = "key"
+    if told == "iban" and sample.texts and not any(_ACCOUNT.fullmatch(text.strip()) for text in sample.texts):
+        told = "key"  # the number of an account here, and of no bank
     if told in (*_CALLED, "username") and generated(sample.texts):
         told = "keep"  # `createdBy` is the key of somebody's row
     if not path and holder is not None and field.address in holder.halves:
@@ -213,7 +221,7 @@ def _decide(
     if seen is not None and seen.kind == "ip" and _VERSION.search(names_of(field, path)[0].lower()):
         return "keep", 0.7, "versions by their name"
     if (
-        path
+        (path or len(sample.texts) >= _RECURS * len(set(sample.texts)))
         and told in ("", "keep")
         and seen is not None
         and seen.kind == "secret"
@@ -242,6 +250,8 @@ def _decide(
         return _fitting(field, path, "text"), 0.5, f"{seen.why}; {soft}"
     name = names_of(field, path)[0]
     wordy = seen is None or seen.kind in ("text", "keep")
+    if told == "url" and wordy and stored({text.strip() for text in sample.texts if text.strip()}):
+        return _fitting(field, path, "text"), 0.5, "places in a store of objects, of plain words"
     if told == "url" and wordy and services(name) and plain_links(set(filter(str.strip, sample.texts)), name):
         return _fitting(field, path, "text"), 0.5, "links of plain words to services"
     if told == "keep" and seen is not None and seen.kind == "person" and logins(sample.texts):
@@ -254,7 +264,7 @@ def _decide(
             confidence, why = 0.7, f"{why}, whatever its name says"
         elif domain in ("text", "username", "person") and told not in ("", "keep", "text"):
             domain, confidence, why = told, 0.75, f"its name; {seen.why}"
-    elif other is not None and told in ("", "text") and (other.kind != "national_id" or _papers(path, sample, holder)):
+    elif other is not None and told in ("", "text") and (other.kind != "national_id" or _papers(path, sample, beside)):
         # without a scheme what looks like a URL to Presidio is the name of a file as well
         domain, confidence, why = "text" if other.kind == "url" else other.kind, 0.5 + 0.3 * other.part, other.why
     elif told in ("url", "key") and not any(map(str.strip, sample.texts)):
@@ -284,6 +294,15 @@ def _decide(
         and plain_labels(sample.texts, strictly=holder.personal)
     ):
         return "keep", 0.6, "labels of everyday words, and nobody is found in them: no mask of texts keeps them apart"
+    if (
+        domain == "text"
+        and field.unique
+        and not path
+        and seen is None
+        and short_signs(sample, personal=holder.personal)
+        and not _opens(field)
+    ):
+        return "keep", 0.5, "short signs of a short table, and nobody is found in them"
     if domain == "text" and field.unique and not path and not _opens(field) and nobodys_phrases(sample.texts):
         return "keep", 0.5, "phrases that differ, and nobody is found in them: no mask of texts keeps them apart"
     return _fitting(field, path, domain), confidence, why
@@ -327,8 +346,13 @@ def _is_elsewhere(field: Field) -> bool:
 
 
 def _papers(path: str, sample: Sample, holder: Holder) -> bool:
-    """Whether numbers that only Presidio takes for a state's can be: beside a person, and not counted by a program."""
-    return bool(path or holder.personal) and not counted(sample.texts)
+    """Whether numbers that only Presidio takes for a state's can be: beside a person, and not counted by a program.
+
+    Digits alone have to have the check digits of a register.
+    """
+    present = [text.strip() for text in sample.texts if text.strip()]
+    checked = not all(map(str.isdecimal, present)) or pass_as_ids(present)
+    return bool(path or holder.personal) and checked and not counted(sample.texts)
 
 
 def _spoken(domain: str, texts: Sequence[str]) -> bool:
@@ -352,9 +376,12 @@ _MEASURE = re.compile(
     r"amount|price|cents|quantity|qty|balance|views|hits|ms|millis|seconds|nanos|ticks|epoch|lsn|xid|seed|bits?)$"
 )
 """What is measured or counted, and no register's number however long it is."""
-_THING_KEY = re.compile(r"(^|_)(id|uid|name|ref|instance_?id)$|(?<=[a-z])Id$")
-_HEX = re.compile(r"[0-9a-f]{8,64}")
+_THING_KEY = re.compile(r"(^|_)(id|uid|name|ref|instance_?id|eui|oid|(payload|frame|raw|data)_?hex)$|(?<=[a-z])Id$")
+_HEX = re.compile(r"[0-9a-f]{8,64}|[0-9A-F]{8,64}")
 _REFERS = re.compile(r".+(?:_i|I)d$")
+_ACCOUNT = re.compile(r"[A-Za-z]{2}\d{2}[\w ]{8,40}|[\d \-./X*]{4,24}")
+_SPOT = frozenset(("point", "geometry", "geography"))
+_OF_SOMEBODY = re.compile(r"home|location|position|coord|geo|address|place|lives|whereabouts|last_seen")
 _CODE = re.compile(r"(?i)(^|_)(code|number|key|pin|otp)$")
 _ALIKE = frozenset(("secret", "username", "keep", "uuid", "text"))
 """What random characters are taken for."""
@@ -386,6 +413,8 @@ def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, 
         return "keep", 0.5, f"every value is empty; nothing here can look into {field.type} when one is not"
     if field.opaque:
         return domain, 0.5, f"nothing here can look into the type {field.type}"
+    if base in _SPOT and holder.personal and _OF_SOMEBODY.search(_snake(field)):
+        return removed(field), 0.6, "where somebody is, by its name"
     if base in _INTEGERS and pass_as_ids(sample.texts) and not _MEASURE.search(_snake(field)):
         for fitting in ("integer", "redact"):
             if fits(fitting, field) and (KINDS[fitting].injective or not field.unique):

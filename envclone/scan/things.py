@@ -66,6 +66,14 @@ _OBJECT = re.compile(
     r"(?:msg|run|resp|step|asst|file|call|toolu|thread|vs)[_-][A-Za-z0-9]{16,64}|(?:AC|CA|SM|MM|RE|PN|CF|MG|SK|VA)[0-9a-f]{32}"
 )
 """What well-known services call payments, answers and calls by; who has the number alone has nothing."""
+_EXTERNAL = re.compile(
+    r"(^|_)(external|remote|provider|gateway|psp|processor|transaction|payment|charge|order)_?(id|ref|reference)$"
+)
+_NAMED_ID = re.compile(r"[a-z]{2,10}[_-][A-Za-z0-9]{8,40}|\d{4,20}|[A-Z0-9]{10,24}")
+_NO_ID = re.compile(
+    r"(?i)(sk|rk|pk|tok|token|key|pat|sess|session|secret|whsec|gh[a-z]|xox[a-z]|cus|cust|ctm|user|usr)[_-]"
+)
+"""What begins so lets in, or is somebody."""
 _TRACE = re.compile(r"(^|_)(trace|span|parent_span|request|correlation|run|build|commit|batch|job|task|worker)_?id$")
 _PICTURE = re.compile(r"(.*_)?(blur|thumb|average|perceptual|p|d|a)_?hash")
 _SHORT = 65
@@ -182,9 +190,15 @@ def elsewhere(values: Collection[str]) -> bool:
     return bool(present) and any(all(map(form.fullmatch, present)) for form in (_PAYER, _SUBJECT))
 
 
-def object_ids(values: Collection[str]) -> bool:
-    """Whether these are what a service calls its payments, answers or calls: `pi_3Nf…`, `chatcmpl-…`."""
+def object_ids(values: Collection[str], name: str = "") -> bool:
+    """Whether these are what a service calls its payments, answers or calls: `pi_3Nf…`, `chatcmpl-…`.
+
+    Where the field's `name` says that they refer to something elsewhere (`externalId`), any prefix and numbers count.
+    """
     present = {value.strip() for value in values if value.strip()}
+    if present and _EXTERNAL.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()):
+        forms = [value for value in present if _NAMED_ID.fullmatch(value) and not _NO_ID.match(value)]
+        return len(forms) == len(present)
     return bool(present) and all(map(_OBJECT.fullmatch, present))
 
 
@@ -217,7 +231,8 @@ def message_ids(field: Field, values: Collection[str]) -> bool:
     if not _MESSAGE_ID.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", Address.parse(field.address).name).lower()):
         return False
     parts = [_AT_HOST.fullmatch(value.strip()) for value in values]
-    return all(one is not None and len(one[1]) >= _DRAWN and len(_MIXED.findall(one[1])) >= _SHORTEST for one in parts)
+    mixed = sum(one is not None and len(_MIXED.findall(one[1])) >= _SHORTEST for one in parts)
+    return all(one is not None and len(one[1]) >= _DRAWN for one in parts) and mixed >= _MOSTLY * len(parts)
 
 
 def drawn(values: Collection[str]) -> bool:

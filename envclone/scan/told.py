@@ -58,15 +58,19 @@ _SUM = re.compile(
     r"(^|_)(checksum|etag|crc_?32|md5|sha_?(1|256|384|512))((_?(sum|hash|digest))?)$|"
     r"(^|_)(content|file|blob|body|row|schema|index|chunk|embedd?(ed|ing)|image|variation|variant|document|source|"
     r"inalterable|integrity|chain|prev(ious)?|block|line|entry|record|event|query|plan|template|config|build|layer)_?"
-    r"(hash|digest|checksum|fingerprint|sha256|md5)$|(^|_)sha$"
+    r"(hash|digest|checksum|fingerprint|sha256|md5)$|(^|_)sha$|"
+    r"(^|_)(huella_(verifactu|fichero|documento|registro)|prev_?hash|row_?digest)$"
 )
 _SUM_OF_FILE = re.compile(
     r"(^|_)(file|blob|chunk|segment|node|embedd?ing|image|attachment|document|upload|asset|media|object|page|commit|"
     r"git|build|schema|migration)_?(hash|digest|checksum|fingerprint|md5|sha_?(1|256|512))$|^(checksum|etag|md5|sha256)$"
 )
+_OF_DOORS = re.compile(r"token|secret|passw|session|cookie|api_?key|otp|invit|reset|recovery")
+"""Of what lets somebody in a checksum is not of contents."""
 _HASHES = frozenset(("hash", "digest", "sha1", "sha256", "sha512", "fingerprint", "content_hash"))
 _FILES = re.compile(
-    r"(file|upload|attachment|document|blob|media|asset|chunk|segment|image|migration|object|version)s?$"
+    r"(file|upload|attachment|document|blob|media|asset|chunk|segment|image|migration|object|version|memor(y|ie)|embedding|"
+    r"cache|snapshot|prompt|question|alert|error|issue|exception|incident|crash|job|query)s?$"
 )
 _HEXADECIMAL = re.compile(r"(?:\$?\d{1,2}[$:])?[0-9A-Fa-f]{8,128}|[A-Za-z0-9+/_-]{20,90}={0,2}")
 
@@ -157,6 +161,7 @@ def sums(field: Field, path: str, sample: Sample, *, personal: bool) -> bool:
     hashed = _SUM_OF_FILE.search(name) is not None or (name in _HASHES and _FILES.search(table) is not None)
     of_file = hashed and by_name("name", table) != "person"
     called = of_file or (not personal and _SUM.search(name) is not None)
+    called = called and _OF_DOORS.search(name) is None
     present = [value for value in sample.texts if value.strip()]
     return called and bool(present) and all(map(_HEXADECIMAL.fullmatch, present))
 

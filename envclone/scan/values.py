@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import NamedTuple
 
+from envclone.masking.common_words import is_place
 from envclone.masking.company import FORMS
 from envclone.masking.finance import iban_valid, luhn_valid, scheme_of
 from envclone.masking.names import is_name
@@ -23,6 +24,8 @@ _URL = re.compile(r"(?:https?|ftp|wss?)://\S+|www\.\S+\.\S+|mailto:\S+")
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}.*)?|\d{1,2}[./]\d{1,2}[./]\d{4}")
 _PHONE = re.compile(r"\+?[\d\s().\-/]{7,24}(?:\s?(?:x|ext\.?)\s?\d{1,6})?")
+_FILED = re.compile(r"000\d+|(?:19|20)\d\d[-/.]\d{1,7}|\d{1,7}[-/](?:19|20)\d\d|[1-9].*[-/.]\d")
+"""Numbers of files and of places in a plan: a telephone number ends in one digit by itself behind a code alone."""
 _WORD = re.compile(r"[^\W\d_]+")
 _ADDRESS = re.compile(
     r"(?i)\b(?:street|st|road|rd|avenue|ave|lane|ln|drive|dr|blvd|court|ct|way|square|place|apt|suite|rue|via|calle|"
@@ -36,6 +39,8 @@ _FILE = re.compile(r"/?(?:[\w.@%+-]{1,24}/)+[\w.@%+()-]{1,40}\.[A-Za-z0-9]{2,5}"
 _CARD_DIGITS = range(13, 20)
 _FEW = 0.6
 _MOST = 0.8
+_NEARLY_ALL = 0.95
+"""The part of numbers without a sign of being dialled that has to have a telephone number's form."""
 _WORDS_OF_A_TEXT, _WORDS_OF_AN_ADDRESS = 5, 12
 """On average: from as many on it is a text, and up to as many an address. A text can name a street, too."""
 _FEW_DIFFERENT = 12
@@ -97,6 +102,8 @@ def _plainly(sample: Sequence[str], told: str) -> Looks | None:
         if kind == "phone" and few and told != kind:  # as well the numbers of a few goods; a text is searched for them
             continue
         part = sum(map(check, sample)) / len(sample)
+        if kind == "phone" and told != kind and part < _NEARLY_ALL and not any(value[0] in "+(0" for value in sample):
+            continue
         if part >= _MOST or (part >= _FEW and kind in ("email", "iban", "card", "national_id")):
             return Looks(kind, part, f"{part:.0%} of {len(sample)} {are}")
     seen = _prose(sample)
@@ -105,6 +112,8 @@ def _plainly(sample: Sequence[str], told: str) -> Looks | None:
         clear = seen.part >= _CLEAR and len(different) > 2
         if len(different) < _FEWEST and not clear and not all(map(is_full_name, different)):
             return None
+        if seen.kind == "person" and len(different) < _FEWEST and all(is_place(value.lower()) for value in different):
+            return Looks("text", 0.5, "a few towns")
         if seen.kind == "person" and seen.part < _FEW and sum(map(is_full_name, sample)) < _PARTLY_FULL * len(sample):
             return Looks("text", 0.5, seen.why)
         if seen.kind == "person" and seen.part < _FEW and sum(map(_numbered, sample)) >= _NUMBERED * len(sample):
@@ -207,7 +216,7 @@ def _is_company(value: str) -> bool:
 
 def _is_phone(value: str) -> bool:
     digits = sum(c.isdigit() for c in value)
-    if not 7 <= digits <= 15 or not _PHONE.fullmatch(value) or _DATE.match(value) or re.match(r"000\d+$", value):
+    if not 7 <= digits <= 15 or not _PHONE.fullmatch(value) or _DATE.match(value) or _FILED.fullmatch(value):
         return False
     return value[0] in "+(" or value.startswith("0") or bool(re.search(r"\d[\s().\-/]+\d", value))
 

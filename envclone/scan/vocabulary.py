@@ -88,8 +88,8 @@ _IDENTIFIER = re.compile(
     r"[a-z][a-z0-9]*(?:(?:[_.:/\-]|::)[a-z0-9]+)*|[A-Z][A-Za-z]+(?:::[A-Z][A-Za-z]+)+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|"
     r"[a-z]+(?:\.[a-z][a-z0-9]*(?:[A-Z][a-z0-9]+)*)+"
 )
-_HUMP = re.compile(r"[A-Z][a-z]+")
-_HUMPED = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+|[A-Z]{2,4}(?![a-z])|[0-9]{1,2})+")
+_HUMP = re.compile(r"[A-Z]?[a-z]+")
+_HUMPED = re.compile(r"(?:[A-Z][a-z]+|[a-z][a-z0-9]+)(?:[A-Z][a-z]+|[A-Z]{2,4}(?![a-z])|[0-9]{1,2})+")
 _WORD_ALONE = re.compile(r"[A-Z][a-z]{2,20}")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9]{1,30}")
 _GENERATED = tuple(
@@ -106,6 +106,8 @@ _GENERATED = tuple(
 )
 """The forms of keys that libraries make; what is drawn says nothing of anybody."""
 _NANOID = re.compile(r"(?:[a-z]{2,12}_)?[A-Za-z0-9_-]{21}")
+_LETS_IN = re.compile(r"(?:sk|rk|whsec|gh[a-z]|pat|tok|token|key|secret|pwd)_")
+"""What keys to an API begin with."""
 _ENOUGH = 8
 _LONG_NUMBER = re.compile(r"\d{4}")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -117,6 +119,8 @@ def generated(values: Collection[str]) -> bool:
     Each may have a prefix: `user_01h455vb4pex5vsknk084sn02q`.
     """
     present = {value.strip() for value in values if value.strip()}
+    if any(map(_LETS_IN.match, present)):
+        return False
     if len(present) >= _ENOUGH and all(map(_NANOID.fullmatch, present)):  # by chance one has no digit or no capital
         strict = sum(_GENERATED[-1].fullmatch(value) is not None for value in present)
         return strict > _MOST * len(present)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import string
+import uuid
 
 import pytest
 
@@ -16,7 +17,7 @@ from envclone.scan.documents import are_documents
 from envclone.scan.echoes import without_copies
 from envclone.scan.holders import holders_of
 from envclone.scan.links import plain_links, plain_places
-from envclone.scan.propose import Holder, Proposal, Sample, propose
+from envclone.scan.propose import Holder, Proposal, Sample, propose, surest
 from envclone.scan.values import look
 from envclone.scan.vocabulary import generated
 
@@ -233,3 +234,131 @@ def test_arrays_of_documents_are_masked_element_by_element() -> None:
 def test_names_tell_papers_and_policies_apart() -> None:
     assert by_name("identification_no") == by_name("visa_no") == "national_id"
     assert by_name("password_policy") == by_name("token_lifespan") == by_name("companySize") == "keep"
+
+
+def _looked(
+    name: str,
+    values: list[str],
+    *,
+    unique: bool = False,
+    path: str = "",
+    holder: Holder | None = None,
+    whole: bool = True,
+) -> str:
+    kind = FieldKind.JSON if path else FieldKind.TEXT
+    field = Field(f"public.{name}", "text", kind, base="jsonb" if path else "text", unique=unique)
+    return propose(field, {path: Sample(values, whole=whole)}, holder=holder or Holder())[0].domain
+
+
+def test_numbers_of_files_are_no_telephone_numbers() -> None:
+    for form in ("{y}/{i:05}", "{i}/{y}", "24H-{i}", "F24-{i:05}", "234-15-{i}-{j}"):
+        values = [form.format(y=2019 + i % 6, i=100 + 7 * i, j=i % 30) for i in range(60)]
+        assert _looked("cases.caseCode", values, unique=True) == "keep", form
+    assert _looked("cases.extra", [f"415-555-{i:04}" for i in range(100, 160)]) == "phone"
+    assert _looked("cases.extra", [f"+49 30 {1000 + i}-0" for i in range(100, 160)]) == "phone"
+
+
+def test_digits_that_begin_alike_are_no_persons() -> None:
+    assert _looked("courts.code", [f"28079{10000 + 7919 * i}" for i in range(1, 8)], unique=True) != "national_id"
+
+
+def test_what_a_provider_calls_a_payment_is_nobody_s() -> None:
+    rnd = random.Random(3)
+    ids = ["".join(rnd.choices(string.ascii_letters + string.digits, k=18)) for _ in range(40)]
+    assert _looked("payment.externalId", [f"inv_{one}" for one in ids]) == "keep"
+    assert (
+        _looked("payment.externalId", [f"pi_{one}" if i % 2 else str(10**11 + i) for i, one in enumerate(ids)])
+        == "keep"
+    )
+    assert _looked("payment.externalId", [f"sk_{one}" for one in ids]) == "secret"
+    assert _looked("payment.accessToken", [f"inv_{one}" for one in ids]) == "secret"
+
+
+def test_ids_of_calendars_and_places_of_objects_are_nobody_s() -> None:
+    rnd = random.Random(4)
+    drawn = ["".join(rnd.choices(string.ascii_lowercase + string.digits, k=26)) for _ in range(60)]
+    assert _looked("events.iCalUID", [f"{one}@google.com" for one in drawn]) == "keep"
+    stored = [f"s3://recordings/2024/{i % 12 + 1:02}/{uuid.UUID(int=rnd.getrandbits(128))}.wav" for i in range(60)]
+    personal = Holder(personal=True)
+    assert _looked("calls.recording_uri", stored, holder=personal) == "text"
+
+
+def test_keys_of_settings_and_signs_are_nobody_s() -> None:
+    keys = ["smtpHost", "smtpUser", "lexnetCertPassword", "despacho.nombre", "timezone", "facturacion.serie", "logoUrl"]
+    assert _looked("configuracion.clave", keys, unique=True) == "keep"
+    assert _looked("unit.symbol", ["\u00b0C", "%RH", "ppm", "kWh", "V", "m\u00b3", "dB"], unique=True) == "keep"
+    assert _looked("invites.code", ["\u00b0C", "%RH", "ppm", "kWh", "V", "m\u00b3", "dB"], unique=True) != "keep"
+
+
+def test_a_checksum_of_a_token_is_a_secret() -> None:
+    rnd = random.Random(5)
+    sums = [f"{rnd.getrandbits(256):064x}" for _ in range(40)]
+    assert _looked("api_tokens.token_sha256", sums, unique=True) == "secret"
+    assert _looked("user_memories.hash", sums) == "keep"
+    assert _looked("alerts.fingerprint", sums) == "keep"
+    assert _looked("users.hash", sums) == "secret"
+
+
+def test_a_few_towns_are_no_persons() -> None:
+    assert _looked("courts.district", ["Madrid", "Madrid", "Bilbao", "Hamburg", "Bilbao", "Madrid"]) == "text"
+
+
+def test_an_account_number_without_a_bank_is_a_key() -> None:
+    assert _looked("party.account_no", [f"A{10040000 + 7 * i}" for i in range(60)], unique=True) == "key"
+    assert _looked("payer.account_no", [f"{10040000 + 7919 * i}" for i in range(60)]) == "iban"
+
+
+def test_where_somebody_is_is_personal() -> None:
+    spot = Field("public.users.home_location", "point", FieldKind.OTHER, base="point", nullable=True)
+    assert propose(spot, {"": Sample(["(52.1,4.2)"])}, holder=Holder(personal=True))[0].domain == "null"
+    assert propose(spot, {"": Sample(["(52.1,4.2)"])}, holder=Holder())[0].domain == "keep"
+
+
+def test_a_key_is_not_masked_as_a_text_for_what_refers_to_it() -> None:
+    group = frozenset(("public.users.id", "public.devices.claimed_by"))
+    fields = {
+        a: Field(a, "text", FieldKind.TEXT, base="text", unique=a.endswith("id"), group=group - {a}) for a in group
+    }
+    found = [
+        Proposal("public.devices.claimed_by", "", "text", "text", 0.4, "", ""),
+        Proposal("public.users.id", "", "text", "keep", 0.7, "", ""),
+    ]
+    (one,) = surest(found, Inventory("main", fields, {"public.users": 3, "public.devices": 3}))
+    assert (one.address, one.domain) == ("public.users.id", "keep")
+
+
+def test_statuses_beside_addresses_leave_a_text() -> None:
+    mails = [f"jane{i}.doe@corp.example" for i in range(40)]
+    document = Field("public.log.changes", "jsonb", FieldKind.JSON, base="jsonb")
+    inventory = Inventory("main", {"public.log.changes": document, **_mail_field()}, {"public.log": 80, "public.u": 40})
+    samples = {
+        "public.u.email": {"": Sample(mails)},
+        "public.log.changes": {"$.before": Sample([*mails, "CLOSED", "OPEN", "PENDING", "DRAFT", "PAID", "VOID"])},
+    }
+    source = Proposal("public.u.email", "", "text", "email", 0.9, "", "")
+    for domain in ("text", "keep"):
+        mixed = Proposal("public.log.changes", "$.before", "jsonb", domain, 0.4, "", "")
+        assert without_copies([source, mixed], samples, inventory)[1].domain == "text"
+    samples["public.log.changes"] = {"$.before": Sample(mails)}
+    whole = Proposal("public.log.changes", "$.before", "jsonb", "keep", 0.4, "", "")
+    assert without_copies([source, whole], samples, inventory)[1].domain == "email"
+
+
+def _mail_field() -> dict[str, Field]:
+    return {"public.u.email": Field("public.u.email", "text", FieldKind.TEXT, base="text")}
+
+
+def test_codes_of_sites_and_numbers_between_letters_are_nobody_s() -> None:
+    personal = Holder(personal=True)
+    assert (
+        _looked("shipment.awb", [f"FR{700000000 + i * 11}PL" for i in range(80)], unique=True, holder=personal)
+        == "keep"
+    )
+    group = frozenset(("public.leg.from_hub",))
+    hubs = ["WAW1", "POZ2", "KRK1", "BER3", "PRG1", "LWO1", "GDN1", "WRO4"]
+    for table, expected in (("hub", "keep"), ("customers", "key")):
+        field = Field(f"public.{table}.code", "text", FieldKind.TEXT, base="text", unique=True, group=group)
+        assert propose(field, {"": Sample(hubs, whole=True)}, holder=personal)[0].domain == expected
+    ids = [f"shp_{i:016x}Q" for i in range(40)]
+    assert _looked("shipment.externalRef", ids, holder=personal) == "keep"
+    assert _looked("customers.externalRef", ids, holder=personal) == "secret"
