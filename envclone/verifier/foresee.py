@@ -91,10 +91,7 @@ def foresee(
         plan = plans[store]
         noted = _Noted(store, plan, search, findings, found)
         looker = Looker(store, plan, search, weak, compounds, people, findings, noted)
-        made = {
-            a: masks(rule) if masks is not None and _finds_people(rule) else _made(rule)
-            for a, rule in plan.masked.items()
-        }
+        made = {a: _made(rule) if masks is None else _as_masked(rule, masks) for a, rule in plan.masked.items()}
         for rows in its.rows:
             fields = {a: values for a, values in rows.fields.items() if _is_searched(plan.rules.get(a))}
             if fields:
@@ -132,10 +129,21 @@ def _finds_people(rule: FieldRule) -> bool:
     return rule.kind is FieldKind.JSON and bool(rule.json) and all(one.domain in (*_TEXTS, "keep") for one in rule.json)
 
 
-def _made(rule: FieldRule) -> Callable[[Sequence[Any]], Sequence[Any]]:
+def _as_masked(rule: FieldRule, masks: Callable[[FieldRule], FieldMask]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What a mask leaves of texts, in documents beside what other masks take away."""
+    if _finds_people(rule):
+        return masks(rule)
+    if rule.kind is FieldKind.JSON and any(one.domain in _TEXTS for one in rule.json):
+        mask, left = masks(rule), _made(rule, texts=True)
+        return lambda values: left(mask(values))
+    return _made(rule)
+
+
+def _made(rule: FieldRule, *, texts: bool = False) -> Callable[[Sequence[Any]], Sequence[Any]]:
     """What stands for a masked field's values: nothing, or documents of which what is kept is left.
 
-    Of texts single words stay, which can be keys: their mask finds people, and no keys.
+    Of texts single words stay, which can be keys: their mask finds people, and no keys. With `texts` all of what is
+    masked as texts stays in documents.
     """
     if rule.kind is FieldKind.TEXT and rule.domain == "text":
         return lambda values: [
@@ -154,7 +162,8 @@ def _made(rule: FieldRule) -> Callable[[Sequence[Any]], Sequence[Any]]:
         if isinstance(value, list):
             return [left(item, (*path, "[*]")) for item in value]
         decided = rules.decide(path)
-        return None if (otherwise if decided is None else decided.domain != "keep") else value
+        gone = otherwise if decided is None else decided.domain not in (("keep", *_TEXTS) if texts else ("keep",))
+        return None if gone else value
 
     def documents(values: Sequence[Any]) -> Sequence[Any]:
         return [_document(value, left) for value in values]

@@ -102,3 +102,21 @@ def test_what_the_mask_of_texts_leaves_is_found_when_it_is_asked() -> None:
 
     assert _found(_foresee(files, rules, masks=leaves)) == {("public.t.a", "")}
     assert not _foresee(files, rules, masks=finds)
+
+
+def test_what_texts_leave_in_documents_with_other_masks() -> None:
+    keys = [f"SLACK_x{i}81kq2" for i in range(6)]
+    documents = [
+        json.dumps({"awb": key, "who": f"{a} {b}"}) for key, a, b in zip(keys, FIRST * 2, LAST * 2, strict=False)
+    ]
+    paths = JsonRule("$.who", "person"), JsonRule("$.**", "text")
+    rules = {
+        "public.t.id": FieldRule("public.t.id", FieldKind.TEXT, "key", base="text"),
+        "public.t.doc": FieldRule("public.t.doc", FieldKind.JSON, "keep", paths, "text"),
+    }
+
+    def leaves(_: FieldRule) -> FieldMask:
+        return lambda values: list(values)
+
+    leaks = _foresee({"public.t.id": keys[: len(documents)], "public.t.doc": documents}, rules, masks=leaves)
+    assert {(one.address, one.kind, one.seen.path) for one in leaks} == {("public.t.doc", "key", "$.awb")}
