@@ -88,3 +88,11 @@ def test_an_invalid_index_stays_invalid_and_is_empty(prod: Production, here: Pla
     differs = [row for row in here.json("parity", "b")["rows"] if row["parity"] == "differs"]
     assert "people_" not in json.dumps(differs)
     here.call("rm", "b")
+
+
+def test_what_production_breaks_itself_is_no_fault_of_a_proposal(prod: Production) -> None:
+    with place() as here:
+        here.env.update({"ENVCLONE_POOL": str(here.pool), "PROD_PG_DSN": prod.dsn_for("app")})
+        here.call("init", "--project", "app", "--from", "PROD_PG_DSN")
+        text = here.file.read_text()
+        assert "public.people.name: person" in text and "public.people.email: email" in text

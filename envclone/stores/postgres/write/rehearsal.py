@@ -130,6 +130,7 @@ def _write(
             "CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED)"
         ).format(_MAKE_COPY, leaf.identifier)
     )
+    _as_production_has_it(conn, everything)
     fresh = {c.name: c.written_from(sql.SQL("s.{}").format(staged_name(i))) for i, c in enumerate(columns)}
     conn.execute(
         sql.SQL(
@@ -142,3 +143,47 @@ def _write(
             _STAGED,
         )
     )
+
+
+def _as_production_has_it(conn: Connection, everything: sql.Composable) -> None:
+    """Take from the copy what production's own rows break: an index that was never valid, a check that was not proven.
+
+    It breaks nothing that a mask is to blame for.
+    """
+    for _ in range(_MOST_BROKEN):
+        try:
+            with conn.transaction(force_rollback=True):
+                conn.execute(
+                    sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(_COPY, everything, everything, _RAW)
+                )
+            return
+        except psycopg.Error as exc:
+            if not _dropped(conn, exc.diag.constraint_name):
+                return
+
+
+def _dropped(conn: Connection, name: str | None) -> bool:
+    """Drop a constraint or an index of the copy, or without a name those that compute something; whether any was."""
+    if name is not None and conn.execute(_CONSTRAINT, [name]).fetchone():
+        conn.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(_COPY, sql.Identifier(name)))
+        return True
+    found = conn.execute(_INDEXES, [name, name]).fetchall()
+    for (index,) in found:
+        conn.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier("pg_temp", index)))
+    return bool(found)
+
+
+_MOST_BROKEN = 30
+"""Constraints and indexes of a table that its own rows break, at most."""
+_INDEXES = """
+    SELECT c.relname::pg_catalog.text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c
+      ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+    WHERE i.indrelid OPERATOR(pg_catalog.=) 'pg_temp.envclone_copy'::pg_catalog.regclass
+      AND (c.relname OPERATOR(pg_catalog.=) %s::pg_catalog.name
+           OR (%s::pg_catalog.name IS NULL AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)))
+"""
+_CONSTRAINT = """
+    SELECT 1 FROM pg_catalog.pg_constraint c
+    WHERE c.conrelid OPERATOR(pg_catalog.=) 'pg_temp.envclone_copy'::pg_catalog.regclass
+      AND c.conname OPERATOR(pg_catalog.=) %s::pg_catalog.name
+"""
