@@ -19,6 +19,8 @@ from envclone.protocols import Mask
 
 __all__ = ["SettingMask", "names_secret"]
 
+_KEY = re.compile(r"(?:[\w.\-/:\[\]]{1,80}[ ]?){1,5}")
+"""A setting's key: a few words, and no document or sentence."""
 _LONGEST_KEY = 120
 _ABOUT = re.compile(
     r"(^|_)(time|date|at|on|type|count|enabled|required|expir\w*|ttl|length|host|polic(y|ies)|method|lifespan|"
@@ -44,7 +46,7 @@ _BEHIND = re.compile(
 def names_secret(key: str) -> bool:
     """Whether a setting's key tells that its value lets somebody in: `mail.smtpPassword`, `STRIPE_SECRET_KEY`."""
     plain = re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key.strip())).lower().strip("_")
-    if len(key) >= _LONGEST_KEY or _ABOUT.search(plain):
+    if len(key) >= _LONGEST_KEY or not _KEY.fullmatch(key.strip()) or _ABOUT.search(plain):
         return False
     words = plain.split("_")
     ends = ["_".join(words[-count:]) for count in (1, 2, 3)]  # `mail.smtp.password` is no address

@@ -115,7 +115,9 @@ def _secrets(
     values: dict[str, set[str]] = {}
     for address, field in inventory.fields.items():
         if field.kind in (FieldKind.TEXT, FieldKind.JSON) and _VALUE.search(_plain_name(address)):
-            values.setdefault(Address.parse(address).holder, set()).add(address)
+            its = Address.parse(address)
+            if part.get(its.holder, (0.0, ""))[1] != its.name:
+                values.setdefault(its.holder, set()).add(address)
     every = {holder: frozenset(its) for holder, its in values.items() if part.get(holder, (0.0, ""))[0] == 1}
     some = {
         holder: dict.fromkeys(its, part[holder][1])

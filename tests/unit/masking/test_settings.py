@@ -95,6 +95,13 @@ def test_numbers_under_a_key_that_tells() -> None:
     assert _masked(("4711", "alarm_pin"), ('{"port": 25, "pin": 4711}', "x"), kind=FieldKind.JSON) == ["1000", kept]
 
 
+@pytest.mark.parametrize(
+    "key", ['{"host": "a", "smtp_password": "b"}', "do not give anybody the password of it", "a=token"]
+)
+def test_documents_and_sentences_are_no_keys(key: str) -> None:
+    assert not names_secret(key)
+
+
 def test_no_key_no_mask() -> None:
     with pytest.raises(ConfigError, match="key beside"):
         MASKS.mask_for("setting")
