@@ -18,7 +18,6 @@ from envclone.compiled import available, frozen
 from envclone.masking.names import is_name
 from envclone.masking.nets import WORDS, data
 from envclone.masking.phone import national_number, national_starts
-from envclone.masking.regions import calling_codes
 from envclone.shelf import Column, Shelf, Sorter
 from envclone.verifier.loose import Texts, text_of
 from envclone.verifier.numbers import every_number
@@ -53,9 +52,8 @@ _MOST_BITS = 27
 """Bits of a filter at most (2**27, 16 MB), for it is in memory all the time."""
 _ZERO = np.zeros(1, np.int64)
 _AT_ONCE = 1 << 16
-_TEN, _ELEVEN, _LONGEST_ABROAD = 10**10, 10**11, 10**15
-"""Above all numbers of ten digits, of eleven, and of as many as a telephone number has with the code of its country."""
-_POWERS = np.array([10**digits for digits in range(19)], np.int64)
+_TEN, _ELEVEN = 10**10, 10**11
+"""Above all numbers of ten digits, and of eleven."""
 _BEFORE_DIGITS = 3
 """Bytes of a number in which its first digit stands: a bracket and a blank may be before it."""
 _RUN = re.compile(r"[0-9]+")
@@ -216,9 +214,9 @@ def _dialled(originals: Originals) -> Iterator[tuple[Any, Any, Any]]:
     """The originals that are telephone numbers, some at a time: their numbers, and of what is dialled for each in its
     country, where that is not all its digits, how many digits it has and the hash of them."""
     for owners, found in every_number(originals):
-        whole, national = found[:, 0], found[:, 1]
+        whole, national, behind = found[:, 0], found[:, 1], found[:, 2]
         trunk = _begins_with_zero(originals, owners)
-        for its in (national, *_with_trunk(whole, national), *_behind_codes(whole, national)):
+        for its in (national, *_with_trunk(whole, national), behind):
             which = np.flatnonzero((its >= 10 ** (_FEWEST_DIGITS - 1)) & ((its != whole) | trunk))
             texts = [b"%d" % number for number in its[which].tolist()]
             sizes = np.array([len(text) for text in texts], np.int64)
@@ -239,20 +237,6 @@ def _begins_with_zero(originals: Originals, owners: Any) -> Any:
         found |= open_ & (at < ends) & (char == ord("0"))
         open_ &= (char < ord("0")) | (char > ord("9"))
     return found
-
-
-def _behind_codes(whole: Any, national: Any) -> Iterator[Any]:
-    """Numbers that are stored without the + before the code of their country (491711234567), without that code; -1
-    where there is none."""
-    may = (whole == national) & (whole >= _TEN) & (whole < _LONGEST_ABROAD)
-    if not may.any():
-        return
-    size, behind = np.searchsorted(_POWERS, whole, "right"), np.full(len(whole), -1, np.int64)
-    for length in (1, 2, 3):  # no code is the beginning of another one
-        codes = np.array([int(code) for code in calling_codes() if len(code) == length], np.int64)
-        shift = _POWERS[np.maximum(size - length, 0)]
-        behind = np.where(may & np.isin(whole // shift, codes), whole % shift, behind)
-    yield behind
 
 
 def _with_trunk(whole: Any, national: Any) -> tuple[Any, Any]:

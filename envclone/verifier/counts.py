@@ -19,7 +19,7 @@ from envclone.verifier.kept import Tally
 from envclone.verifier.loose import Found
 from envclone.verifier.numbers import Numbers, NumberTally, numbers_in
 from envclone.verifier.originals import Originals
-from envclone.verifier.otherwise import numbers_within, of_seconds_and_logs
+from envclone.verifier.otherwise import BITS, numbers_in_disguise, numbers_within
 from envclone.verifier.people import People
 from envclone.verifier.reports import Reports, Seen
 from envclone.verifier.wordhits import WordHits
@@ -35,7 +35,7 @@ _OF_NUMBERS = frozenset(
 """Types whose values are made of numbers and nothing else."""
 _WITH_NUMBERS = frozenset(("bytea", "int4", "int8"))
 """Types beside texts whose values can hold a number in a form of its own: bytes, and negative ones."""
-_IN_DISGUISE = frozenset(("interval", "pg_lsn"))
+_IN_DISGUISE = frozenset(("interval", "pg_lsn")) | BITS
 """Types whose values are a number that is written otherwise."""
 
 Counted = tuple[
@@ -98,8 +98,8 @@ class Counts:
         if rule is None or not _keeps_numbers(rule):
             return
         places: Sequence[int] | None = None
-        if rule.base in _IN_DISGUISE:
-            values = of_seconds_and_logs(rule.base, values)
+        if rule.base.removesuffix("[]") in _IN_DISGUISE:
+            values, places = numbers_in_disguise(rule.base, values)
         elif _holds_numbers(rule):
             values, places = numbers_within(values, whole=rule.base.startswith("int"))
         tally = self._counted_numbers.setdefault(address, NumberTally())
@@ -243,7 +243,9 @@ def _weak(hits: Sequence[Found]) -> list[Weak]:
 
 
 def _keeps_numbers(rule: FieldRule) -> bool:
-    return not rule.masked and (rule.base in NUMERIC or rule.base in _IN_DISGUISE or _holds_numbers(rule))
+    return not rule.masked and (
+        rule.base in NUMERIC or rule.base.removesuffix("[]") in _IN_DISGUISE or _holds_numbers(rule)
+    )
 
 
 def _holds_numbers(rule: FieldRule) -> bool:

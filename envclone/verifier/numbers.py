@@ -47,6 +47,7 @@ _OF_INTEGERS = (4, 8)
 _IPV4 = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?:/32)?")
 _EXPONENT = re.compile(r"[1-9](?:\.[0-9]+)?e\+([0-9]{1,3})")
 """A number as the type float8 prints it from 10 ** 15 on."""
+_POWERS = np.array([10**digits for digits in range(19)], np.int64)
 _LENGTHS = np.array([10**digits for digits in range(_FEWEST - 1, _MOST + 1)], np.int64)
 
 
@@ -190,11 +191,14 @@ def _in_block(block: bytes) -> tuple[Any, Any]:
 
 
 def every_number(originals: Originals) -> Iterator[tuple[Any, Any]]:
-    """Some originals at a time: their numbers, and of each the number of its digits and its national number."""
+    """Some originals at a time: their numbers, and of each the number of its digits, its national number, and what is
+    left of it behind the code of a country."""
+    phones = originals.numbers_of(frozenset(("phone",)))
     if not available():
         known = list(originals.of_kinds(_KINDS))
         both = [(_within(_digits(value)), _within(national_number(value))) for _, value in known]
-        yield np.array([number for number, _ in known], np.int64), np.array(both, np.int64).reshape(-1, 2)
+        numbers = np.array([number for number, _ in known], np.int64)
+        yield numbers, _three(np.array(both, np.int64).reshape(-1, 2), np.isin(numbers, phones))
         return
     block, bounds = originals.held()
     block = block[:]
@@ -208,7 +212,26 @@ def every_number(originals: Originals) -> Iterator[tuple[Any, Any]]:
         for i in np.flatnonzero(odd).tolist():
             value = originals.value(int(numbers[i]))
             found[i] = _within(_digits(value)), _within(national_number(value))
-        yield numbers, found
+        yield numbers, _three(found, np.isin(numbers, phones))
+
+
+def _three(found: Any, phones: Any) -> Any:
+    return np.column_stack((found, np.where(phones, _behind_codes(found[:, 0], found[:, 1]), -1)))
+
+
+def _behind_codes(whole: Any, national: Any) -> Any:
+    """Numbers that are stored without the + before the code of their country (491711234567), without that code; -1
+    where there is none."""
+    may = (whole == national) & (whole >= _POWERS[10]) & (whole < _POWERS[15])
+    behind = np.full(len(whole), -1, np.int64)
+    if not may.any():
+        return behind
+    size = np.searchsorted(_POWERS, whole, "right")
+    for length in (1, 2, 3):  # no code is the beginning of another one
+        codes = np.array([int(code) for code in calling_codes() if len(code) == length], np.int64)
+        shift = _POWERS[np.maximum(size - length, 0)]
+        behind = np.where(may & np.isin(whole // shift, codes), whole % shift, behind)
+    return np.where(behind >= _LENGTHS[0], behind, -1)
 
 
 def every_address(originals: Originals) -> Iterator[tuple[Any, Any]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from envclone.packed import TextBlock
 
-__all__ = ["backwards", "numbers_within", "of_seconds_and_logs", "put_together", "without_cents"]
+__all__ = ["BITS", "backwards", "numbers_in_disguise", "numbers_within", "put_together", "without_cents"]
 
 _FEWEST, _LONGEST = 6, 64
 """Characters of a text that is read backwards."""
@@ -31,6 +31,10 @@ _PERHAPS = re.compile(rb'"[^"\\]{1,4}", ?"')
 _NUMBER = re.compile(r"\d[\d.]*(?:e[+-]?\d+)?")
 _LONG = re.compile(rb"[0-9]{7}|[0-9]e\+")
 """What a number of seven digits cannot be without."""
+BITS = frozenset(("bit", "varbit"))
+"""Types of bits."""
+_FEWEST_BITS, _MOST_BITS = 20, 64
+"""Bits of a number of seven digits, and of one of 64."""
 _INTERVAL = re.compile(r"(?:(\d+) days? ?)?(?:(\d+):(\d\d):(\d\d))?")
 _MONEY = re.compile(r"[^\d]*(\d{1,3}(?:[,. '\u00a0\u202f]\d{3})*|\d+)[.,](\d\d)[^\d]*")
 
@@ -118,15 +122,25 @@ def without_cents(value: str) -> str:
     return "".join(char for char in found[1] if char.isdigit())
 
 
-def of_seconds_and_logs(base: str, values: Sequence[Any]) -> list[str | None]:
-    """Intervals as their seconds, positions in a log as numbers."""
-    return [_whole(base, value) if isinstance(value, str) else None for value in values]
+def numbers_in_disguise(base: str, values: Sequence[Any]) -> tuple[list[str], list[int]]:
+    """Intervals as their seconds, positions in a log and bits as numbers, also in arrays, and of each the number of its
+    value."""
+    numbers: list[str] = []
+    places: list[int] = []
+    for place, value in enumerate(values):
+        for text in _strings(value):
+            if (its := _whole(base.removesuffix("[]"), text)) is not None:
+                numbers.append(its)
+                places.append(place)
+    return numbers, places
 
 
 def _whole(base: str, value: str) -> str | None:
     if base == "pg_lsn":
         high, _, low = value.partition("/")
         return str(int(high, 16) << 32 | int(low, 16))
+    if base in BITS:
+        return str(int(value, 2)) if _FEWEST_BITS <= len(value) <= _MOST_BITS and not value.strip("01") else None
     found = _INTERVAL.fullmatch(value)
     if found is None:
         return None

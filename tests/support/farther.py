@@ -50,6 +50,9 @@ def _columns() -> Iterator[Place]:
     yield column("pg_lsn", "pg_lsn", "'0/0'::pg_lsn + {v}::numeric", "card")
     yield column("interval", "interval", f"make_interval(secs => {_DIGITS}::float8)", "national_id")
     yield column("circle", "circle", f"circle(point(1, {_DIGITS}::float8), 2)", "national_id")
+    yield column("interval array", "interval[]", f"ARRAY[make_interval(secs => {_DIGITS}::float8)]", "national_id")
+    yield column("array of positions in a log", "pg_lsn[]", "ARRAY['0/0'::pg_lsn + {v}::numeric]", "card")
+    yield column("number in bits", "bit(64)", f"{_DIGITS}::bigint::bit(64)", "national_id", "card")
     range_ = f"int8range({_DIGITS}::bigint, {_DIGITS}::bigint, '[]')"
     yield column("multirange of numbers", "int8multirange", f"int8multirange(int8range(1, 2), {range_})",
                  "national_id", "card")  # fmt: skip
@@ -320,6 +323,10 @@ def _corners() -> Iterator[Place]:
                 "CREATE TABLE k{n} (c text, d int); INSERT INTO k{n} SELECT {v}, 1 FROM generate_series(1, 9);"
                 "CREATE STATISTICS y{n} ON (c || ' of'), (d + 1) FROM k{n}; ANALYZE k{n}; UPDATE k{n} SET c = 'x'",
                 "data/base|pg_statistic|[ky]{n}")  # fmt: skip
+    yield Place("statistics of a range of UUIDs that are gone",
+                "CREATE TYPE y{n} AS RANGE (subtype = uuid, multirange_type_name = y{n}m); CREATE TABLE k{n} (c y{n});"
+                "INSERT INTO k{n} SELECT y{n}({v}, NULL) FROM generate_series(1, 5); ANALYZE k{n};"
+                "UPDATE k{n} SET c = NULL", "pg_statistic|k{n}", ("uuid",))  # fmt: skip
     yield Place("name of a text search parser", "CREATE TEXT SEARCH PARSER {i} (START = prsd_start,"
                 " GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype)",
                 "name of a text search parser", ("username",))  # fmt: skip

@@ -124,6 +124,19 @@ def test_loops_read_numbers_as_python_does(monkeypatch: pytest.MonkeyPatch) -> N
     assert np.concatenate([one for _, one in every]).tolist() == found.tolist()
 
 
+def test_a_telephone_number_is_counted_without_the_code_of_its_country() -> None:
+    known = numbers(phone=["491711234567", "4155552671", "+49 30 50017634"])
+    for column, seen in ((["1711234567", "7"], 1), (["491711234567"], 1), (["3050017634"], 1), (["55552671"], 0)):
+        tally = NumberTally()
+        known.count(column, tally)
+        assert len(tally.seen) == seen, column
+    assert known.original(1711234567) == 0
+    ids = numbers(national_id=["491711234567"])
+    tally = NumberTally()
+    ids.count(["1711234567"], tally)
+    assert not tally.seen
+
+
 def test_a_packed_column_is_counted_as_a_list() -> None:
     texts = ["", "1234567", "1234567.0", "1234567.00", "1234567.05", ".0", "7", "01234567", "123456789012345678"]
     texts += ["1234567890123456789", "99999999999999999999", "-1234567", "1234567.", "x1234567", "7654321", "1000000"]

@@ -7,6 +7,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 from envclone.errors import UnsafeError
 from envclone.stores.postgres.format.tuples import Attribute
@@ -40,6 +41,8 @@ _CONSTANT = re.compile(rb":constvalue (\d+) \[ ([-0-9 ]+) \]")
 _PRINTED = re.compile(rb"[\x20-\x7e\x80-\xff]{3,}")
 _MCV = 0xE1A651C2
 _DIMENSION = struct.Struct("<iiii?3x")
+_LONGEST_UNKNOWN = 1024
+"""Bytes of a value of a type that nothing here knows, in which UUIDs are looked for."""
 _FREQUENCIES = 16
 """Bytes of the two that an item has."""
 
@@ -204,7 +207,14 @@ def _element(read: Decoder | None, value: bytes) -> Texts:
     """A sampled value of variable length, by what reads its type where that is known."""
     if read is not None:
         return read(value)
-    return _of_statistics(value) if arrays.is_array(value) else [value]
+    return _of_statistics(value) if arrays.is_array(value) else [value, *_uuids(value)]
+
+
+def _uuids(value: bytes) -> Iterator[str]:
+    """What may be a UUID among the bytes of a value of an unknown type, as in a range of them."""
+    for at in range(min(len(value), _LONGEST_UNKNOWN) - 15):
+        if value[at + 8] & 0xC0 == 0x80 and 1 <= value[at + 6] >> 4 <= 8:
+            yield str(UUID(bytes=value[at : at + 16]))
 
 
 def _most_common(body: bytes) -> Texts:
