@@ -7,7 +7,7 @@ import signal
 import types
 from collections.abc import Callable, Iterator
 
-__all__ = ["SIGNALS", "Ending", "Interrupted", "deferred", "ignore", "interruptible"]
+__all__ = ["SIGNALS", "Ending", "Interrupted", "announcing", "deferred", "ignore", "interruptible", "made"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that end a command: a person, a service manager, a terminal that is closed."""
@@ -43,6 +43,7 @@ class Ending:
         self._asked: int | None = None
         self.held = 0
         self.waiting = False
+        self.announcing = self.made = False
 
     def __call__(self, signum: int, frame: types.FrameType | None) -> None:
         if self.first is not None:
@@ -103,8 +104,7 @@ def deferred() -> Iterator[None]:
     For short steps that must be whole: a process started and written down, what was made removed again. Outside of
     `interruptible` it changes nothing.
     """
-    handlers = [signal.getsignal(signum) for signum in SIGNALS]
-    ending = next((handler for handler in handlers if isinstance(handler, Ending)), None)
+    ending = _handler()
     if ending is None:
         yield
         return
@@ -113,6 +113,39 @@ def deferred() -> Iterator[None]:
         yield
     finally:
         ending.release()
+
+
+@contextlib.contextmanager
+def announcing() -> Iterator[None]:
+    """A block that makes something and says what: from `made` on a signal is too late, and changes nothing.
+
+    What was made and written down would stay, and nobody would know of it.
+    """
+    ending = _handler()
+    if ending is None:
+        yield
+        return
+    ending.announcing = True
+    try:
+        yield
+    finally:
+        ending.announcing = False
+        if ending.made:
+            ending.made = ending.waiting = False
+            ending.held -= 1
+
+
+def made() -> None:
+    """What the command is for is made and written down: it is announced, whatever comes. Call it in `deferred`."""
+    ending = _handler()
+    if ending is not None and ending.announcing and not ending.made:
+        ending.made = True
+        ending.held += 1
+
+
+def _handler() -> Ending | None:
+    handlers = [signal.getsignal(signum) for signum in SIGNALS]
+    return next((handler for handler in handlers if isinstance(handler, Ending)), None)
 
 
 def _between(frame: types.FrameType | None) -> bool:

@@ -11,6 +11,7 @@ from envclone import rebuilt
 from envclone.cli import completion
 from envclone.cli.context import DURATION, Settings, emit, json_option, warnings_of
 from envclone.cli.moments import moment_options
+from envclone.interrupts import announcing
 
 if TYPE_CHECKING:
     from envclone.models import Branch
@@ -74,44 +75,45 @@ def branch(
         return
     from envclone.lifecycle.branches import directory
 
-    began = dt.datetime.now(dt.UTC)
-    with settings.stack() as stack:
-        made = stack.branch(
-            environment,
-            incident=incident,
-            name=name,
-            ttl=ttl,
-            fresh=fresh,
-            port=port,
-            profile=profile,
-            allow_degraded=allow_degraded,
-            runtime=runtime,
-            target=target,
-            newest=newest,
-        )
-        cow, place = stack.project.cow, directory(stack.project.pool, made.name)
-        state = stack.state_of(made, began)
-        answers = stack.recorded_answers(environment) if rebuilt.stores_of(made.stores) else None
-        moment = list(stack.moment_of(made))
-
-    def text() -> None:
-        describe(made, answers)
-        for line in [*moment, *([state] if state else [])]:
-            click.echo(f"  {line}")
-        if cow.name == "copy":
-            from envclone.cow.loop import format_size
-
-            click.echo(
-                f"warning: this pool's file system shares no blocks, so the branch is a full copy of"
-                f" {format_size(cow.usage(place)[0])}; envclone doctor says what would share them",
-                err=True,
+    with announcing():
+        began = dt.datetime.now(dt.UTC)
+        with settings.stack() as stack:
+            made = stack.branch(
+                environment,
+                incident=incident,
+                name=name,
+                ttl=ttl,
+                fresh=fresh,
+                port=port,
+                profile=profile,
+                allow_degraded=allow_degraded,
+                runtime=runtime,
+                target=target,
+                newest=newest,
             )
-        if incident:
-            click.echo(f"next: envclone replay {incident}")
-        else:
-            click.echo(f'next: envclone psql {made.name}    or: eval "$(envclone env {made.name})"')
+            cow, place = stack.project.cow, directory(stack.project.pool, made.name)
+            state = stack.state_of(made, began)
+            answers = stack.recorded_answers(environment) if rebuilt.stores_of(made.stores) else None
+            moment = list(stack.moment_of(made))
 
-    emit(as_json, {**document(made), "driver": cow.name, "freshness": state, "moment": moment}, text)
+        def text() -> None:
+            describe(made, answers)
+            for line in [*moment, *([state] if state else [])]:
+                click.echo(f"  {line}")
+            if cow.name == "copy":
+                from envclone.cow.loop import format_size
+
+                click.echo(
+                    f"warning: this pool's file system shares no blocks, so the branch is a full copy of"
+                    f" {format_size(cow.usage(place)[0])}; envclone doctor says what would share them",
+                    err=True,
+                )
+            if incident:
+                click.echo(f"next: envclone replay {incident}")
+            else:
+                click.echo(f'next: envclone psql {made.name}    or: eval "$(envclone env {made.name})"')
+
+        emit(as_json, {**document(made), "driver": cow.name, "freshness": state, "moment": moment}, text)
 
 
 def document(made: Branch) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,12 @@ from envclone.cli.branch import describe, document
 from envclone.cli.context import Settings, emit, json_option, print_table, warn
 from envclone.errors import UsageError
 from envclone.span import span
+
+if TYPE_CHECKING:
+    from envclone.lifecycle.collect import Garbage
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["env", "gc", "ls", "psql", "reset", "rm", "show", "start", "stop"]
 
@@ -223,10 +230,13 @@ def gc(settings: Settings, dry_run: bool, older: bool, as_json: bool) -> None:
     with settings.stack() as stack:
         found = stack.collect(dry_run=dry_run, older=older)
         flaws = stack.flaws()
-    rows = [[one.kind, one.name, one.reason, one.error or _done(one.kind, dry_run)] for one in found]
+    rows = [[one.kind, one.name, one.reason, one.error or _done(one, dry_run)] for one in found]
     emit(
         as_json,
-        [{"kind": one.kind, "name": one.name, "reason": one.reason, "error": one.error} for one in found],
+        [
+            {"kind": one.kind, "name": one.name, "reason": one.reason, "error": one.error, "left": one.left}
+            for one in found
+        ],
         lambda: print_table("", ["KIND", "NAME", "WHY", ""], rows) if rows else click.echo("nothing to collect"),
     )
     warn(flaws)
@@ -234,6 +244,8 @@ def gc(settings: Settings, dry_run: bool, older: bool, as_json: bool) -> None:
         raise click.exceptions.Exit(6)
 
 
-def _done(kind: str, dry_run: bool) -> str:
-    what = "stopped" if kind == "idle" else "removed"
+def _done(one: Garbage, dry_run: bool) -> str:
+    if one.left:
+        return "left: when the process has ended, run it again"
+    what = "stopped" if one.kind == "idle" else "removed"
     return f"would be {what}" if dry_run else what

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from envclone import attestation, registry
 from envclone.accounts import account_of
 from envclone.errors import BusyError, EnvcloneError, UnsafeError, UsageError
-from envclone.interrupts import deferred
+from envclone.interrupts import deferred, made
 from envclone.lifecycle import limits
 from envclone.lifecycle import preview as previews
 from envclone.lifecycle import profile as profiles
@@ -96,28 +96,29 @@ def create(
             attested=attestation.digest(pool.path_of("images", image.id)),
         )
         branch = previews.planned(project, branch)
+        logged = False
         try:
             announce(project, branch)  # before anything is made, so that a killed process leaves nothing unknown
             counting.close()
             branch = _clone_and_start(project.cow, pool, branch, project, port)
             branch = replace(branch, seconds=round(time.monotonic() - began, 3))
-            save(pool, branch)
+            with deferred():  # a branch that runs is in the log, or it is none
+                save(pool, branch)
+                project.log(
+                    "branch",
+                    {"name": name, "image": image.id, "incident": incident, "expires_at": branch.expires_at},
+                )
+                logged = True
+                made()
         except BaseException:
             # what cannot be removed now keeps its record, for `rm` and `gc`
             with deferred(), contextlib.suppress(EnvcloneError):
                 registry.runtime(branch.runtime).remove(name, place)
                 registry.runtime(branch.runtime).stop(branch, place)
                 project.cow.remove(place)
+                if logged:
+                    project.log("remove", {"name": name})
             raise
-    project.log(
-        "branch",
-        {
-            "name": name,
-            "image": image.id,
-            "incident": incident,
-            "expires_at": branch.expires_at,
-        },
-    )
     return branch
 
 

@@ -24,6 +24,7 @@ from envclone.lifecycle.teardown import demolish
 from envclone.models import Branch, BranchState, RawSnapshot
 from envclone.pool import catalog, is_id, pins
 from envclone.pool import collect as leftovers
+from envclone.pool.locks import named
 from envclone.pool.times import counted
 from envclone.pool.workdir import discard
 from envclone.project import Project
@@ -33,13 +34,17 @@ __all__ = ["Garbage", "collect", "find"]
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """One thing to remove, and why; `error` says why it could not be."""
+    """One thing to remove, and why; `error` says why it could not be.
+
+    What is `left` is in use: nothing is done to it now.
+    """
 
     kind: str
     name: str
     reason: str
     path: Path
     error: str | None = None
+    left: bool = False
     _remove: Callable[[], bool] = field(default=lambda: False, repr=False, compare=False)
     """Removes it under its lock; False when somebody took it up, or the reason is gone."""
 
@@ -63,12 +68,15 @@ def find(
     yield from _owed(project)
     if older:
         yield from _older(project)
+    yield from _held(project)
 
 
 def collect(project: Project, *, older: bool = False) -> list[Garbage]:
     """Remove what `find` finds; a failure is kept in the item's `error` and the rest goes on."""
     done: list[Garbage] = []
     for item in list(find(project, note=True, older=older)):
+        if item.left:
+            continue
         try:
             if not item._remove():
                 continue
@@ -79,6 +87,8 @@ def collect(project: Project, *, older: bool = False) -> list[Garbage]:
     with contextlib.suppress(EnvcloneError, OSError):
         leftovers.sweep_locks(project.pool)
         gatekeeper.sweep()
+    with contextlib.suppress(EnvcloneError, OSError):
+        done += _held(project)
     return done
 
 
@@ -196,6 +206,13 @@ def _half_made(project: Project) -> Iterator[Garbage]:
             one.path,
             _remove=partial(leftovers.remove, project.pool, project.cow, one),
         )
+
+
+def _held(project: Project) -> Iterator[Garbage]:
+    """Work that somebody is at: a command that runs, or the copies of one that was killed and are still ending."""
+    for one, pids in leftovers.held(project.pool):
+        who = ", ".join(f"process {pid} ({named(pid)})" for pid in pids) or "a process that cannot be seen"
+        yield Garbage("in use", one.path.name, f"in use by {who}", one.path, left=True)
 
 
 def _quarantine(project: Project, moment: dt.datetime) -> Iterator[Garbage]:

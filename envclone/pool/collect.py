@@ -18,7 +18,7 @@ from envclone.pool.workdir import discard
 if TYPE_CHECKING:
     from envclone.protocols import CowDriver
 
-__all__ = ["Leftover", "leftovers", "remove", "sweep_locks"]
+__all__ = ["Leftover", "held", "leftovers", "remove", "sweep_locks"]
 
 _WORK = ("work", "tmp")
 _OBJECTS = ("raw", "bases", "images", "branches")
@@ -40,6 +40,16 @@ def leftovers(pool: Pool) -> Iterator[Leftover]:
             if not free:
                 continue
         yield one
+
+
+def held(pool: Pool) -> Iterator[tuple[Leftover, tuple[int, ...]]]:
+    """What somebody is at, and which processes those are: it may be work, or the end of what was killed."""
+    for one in _candidates(pool):
+        with _taken(pool, one) as free:
+            if free or not os.path.lexists(one.path):
+                continue
+            at = locks.users(pool.lock_of(one.kind, one.id) if one.id else one.path)
+        yield one, tuple(pid for pid in at if pid != os.getpid()) or at
 
 
 def remove(pool: Pool, cow: CowDriver, leftover: Leftover) -> bool:

@@ -178,6 +178,10 @@ class Pool:
         with locks.hold(self._locks, name, shared=shared, timeout=timeout, what=what, waiting=waiting):
             yield
 
+    def lock_of(self, kind: str, id: str) -> Path:
+        """The file that is locked while an object is used."""
+        return self._locks / f"{locks.name_of(kind, id)}.lock"
+
     @property
     def _locks(self) -> Path:
         return self.path / "locks"

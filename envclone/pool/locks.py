@@ -18,7 +18,7 @@ from pathlib import Path
 from envclone.cow.placing import reported
 from envclone.errors import BusyError, UsageError
 
-__all__ = ["hold", "holder", "name_of", "owned_by_another", "try_exclusive"]
+__all__ = ["hold", "holder", "name_of", "named", "owned_by_another", "try_exclusive", "users"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,199}")
 _TOLD = 1.0
@@ -117,6 +117,35 @@ def holder(path: Path) -> int | None:
     with suppress(OSError, ValueError):
         return int(path.read_text(encoding="ascii"))
     return None
+
+
+def named(pid: int) -> str:
+    """What program a process runs; not with which arguments."""
+    with suppress(OSError, ValueError):
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    return "gone"
+
+
+def users(path: Path) -> tuple[int, ...]:
+    """The processes that have a lock file open, as far as this user may see; else the one that took the lock.
+
+    A lock goes with a copy of its process: when the one that took it was killed, its copies hold it until they end.
+    """
+    found = []
+    with suppress(OSError):
+        wanted = path.stat()
+        for process in Path("/proc").iterdir():
+            with suppress(OSError):
+                if process.name.isdecimal() and any(_is(one, wanted) for one in (process / "fd").iterdir()):
+                    found.append(int(process.name))
+    first = holder(path)
+    return tuple(sorted(found)) or (() if first is None else (first,))
+
+
+def _is(opened: Path, wanted: os.stat_result) -> bool:
+    with suppress(OSError):  # it was closed meanwhile
+        return os.path.samestat(opened.stat(), wanted)
+    return False
 
 
 def _take(path: Path, *, shared: bool) -> int | None:

@@ -55,6 +55,10 @@ class StoreSession(Protocol):
         """Batches of whole rows: of the fields named, or of every one that is not a vector."""
         ...
 
+    def alive(self, addresses: Collection[str]) -> Iterator[Rows]:
+        """Batches of the rows that a reader of the store sees, with the fields named, the ids of points among them."""
+        ...
+
     def columns(self, addresses: Collection[str]) -> Iterator[Columns]:
         """The same values of the fields named by column, texts packed: for loops over many of them."""
         ...

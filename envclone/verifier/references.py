@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -95,7 +96,8 @@ def _kept(place: Place, plans: Mapping[str, StorePlan]) -> bool:
         return not (rule.masked or rule.derived or rule.by)
     path = render(tuple("[*]" if key == "[]" else f".{key}" for key in keys))
     named = any(one.path == path for one in rule.json if one.domain == "keep")
-    others = [one.path.partition("*")[0] for one in rule.json if one.domain != "keep"]
+    path = path.replace("[*]", "")
+    others = [one.path.replace("[*]", "").partition("*")[0] for one in rule.json if one.domain != "keep"]
     return named and not any(one.startswith(path) or path.startswith(one) for one in others)
 
 
@@ -106,12 +108,25 @@ def _told(key: bytes) -> _Told:
     """What values are told apart by (uint64): eight bytes of a keyed digest, which nobody can foresee."""
 
     def told(values: Sequence[str]) -> Any:
-        texts = (value.encode("utf-8", "surrogatepass") for value in values)
+        texts = (_plain(value).encode("utf-8", "surrogatepass") for value in values)
         return np.frombuffer(
             b"".join(hashlib.blake2b(text, digest_size=8, key=key).digest() for text in texts), np.uint64
         )
 
     return told
+
+
+_UUID = re.compile(
+    r"(?:urn:uuid:|\{)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?", re.I
+)
+_WHOLE = re.compile(r"(-?[0-9]+)\.0+")
+
+
+def _plain(value: str) -> str:
+    """The one form of a value that stores write in several: a UUID or a digest, a whole number with decimals."""
+    if len(value) >= 32 and (match := _UUID.fullmatch(value)):
+        return "".join(match.groups()).lower()
+    return match[1] if value.endswith("0") and (match := _WHOLE.fullmatch(value)) else value
 
 
 def _unmatched(values: Any, there: Sequence[Any]) -> Any:
@@ -155,24 +170,33 @@ def _read(places: Collection[Place], sessions: Mapping[str, StoreSession]) -> It
                 wanted.setdefault(place[1], []).append(place)
         if not wanted:
             continue
-        for address, batch in session.read(set(wanted)):
+        for rows in session.alive(set(wanted)):
             found: dict[Place, list[str]] = {}
-            documents = [json.loads(text) for text in batch] if any(place[2] for place in wanted[address]) else []
-            for place in wanted[address]:
-                if place[2]:
-                    found[place] = [value for document in documents for value in below(document, place[2])]
-                else:
-                    found[place] = [value for item in batch for value in _flat(item)]
-            yield found
+            for address, values in rows.fields.items():
+                places_here = wanted.get(address, ())
+                there = [value for value in values if value is not None] if places_here else []
+                documents = [json.loads(text) for text in there] if any(place[2] for place in places_here) else []
+                for place in places_here:
+                    if place[2]:
+                        found[place] = [value for document in documents for value in below(document, place[2])]
+                    else:
+                        found[place] = [value for item in there for value in _flat(item)]
+            if found:
+                yield found
 
 
 def below(value: Any, keys: tuple[str, ...]) -> Iterator[str]:
-    """The values as text below some keys of a document."""
+    """The values as text below some keys of a document.
+
+    Applications write a list where there are several, and the one by itself: both are looked into under either path.
+    """
     for position, key in enumerate(keys):
-        if key == "[]":
-            for item in value if isinstance(value, list) else ():
-                yield from below(item, keys[position + 1 :])
+        if isinstance(value, list):
+            for item in value:
+                yield from below(item, keys[position + (key == "[]") :])
             return
+        if key == "[]":
+            continue
         value = value.get(key) if isinstance(value, dict) else None
     yield from _flat(value)
 

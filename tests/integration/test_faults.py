@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -16,7 +17,9 @@ import psycopg
 import pytest
 
 from envclone import process, wait
-from envclone.pool import locks
+from envclone.lifecycle import branch as station_5
+from envclone.pool import catalog, locks
+from envclone.pool.workdir import workdir
 from tests.support.postgres import Production, production
 from tests.support.stack import ROOT, Place, place
 
@@ -195,6 +198,50 @@ def test_interrupted_by_the_user(here: Place) -> None:
     assert _servers_below(here.pool) == []
 
 
+LATE = """
+import os, signal, sys
+from envclone.cli import main
+from envclone.lifecycle import branch
+at, real = sys.argv.pop(1), getattr(branch, sys.argv.pop(1))
+def late(*args, **named):
+    if at == "before":
+        os.kill(os.getpid(), signal.SIGTERM)
+    done = real(*args, **named)
+    if at == "after":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return done
+setattr(branch, real.__name__, late)
+main.main()
+"""
+
+
+@pytest.mark.parametrize(("at", "what"), [("before", "save"), ("after", "save"), ("after", "create")])
+def test_a_signal_behind_the_last_step_leaves_a_branch_that_is_announced(here: Place, at: str, what: str) -> None:
+    """It is too late then: the branch is there, in the log and told of, and the command succeeded."""
+    env = {**os.environ, **here.env, "PYTHONPATH": str(ROOT)}
+    arguments = [at, what, "--file", str(here.file), "branch", "prod", "--name", "b", "--json"]
+    done = process.run([sys.executable, "-c", LATE, *arguments], env=env, check=False)
+    assert (done.returncode, json.loads(done.stdout)["state"]) == (0, "running"), done.stderr
+    assert [one["name"] for one in here.json("ls")] == ["b"]
+    actions = [json.loads(line)["action"] for line in (here.pool / "audit.jsonl").read_text().splitlines()]
+    assert actions.count("branch") == actions.count("remove") + 1
+
+
+def test_a_signal_where_nobody_announces_leaves_no_branch(here: Place) -> None:
+    stack = here.open()
+
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    image = catalog.image(stack.project.pool, stack.project.name, here.json("image", "prod")["id"])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("envclone.lifecycle.branch.made", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            station_5.create(stack.project, image, "b")
+    assert here.json("ls") == [] and _servers_below(here.pool) == []
+    assert [one["action"] for one in stack.events()][-2:] == ["branch", "remove"]
+
+
 def _refused(here: Place, *arguments: str, code: int, says: str, env: dict[str, str] | None = None) -> str:
     done = here.call(*arguments, check=False, env=env)
     assert done.returncode == code, done.stderr
@@ -315,6 +362,17 @@ def test_gc_keeps_what_is_needed_and_says_what_it_would_do(here: Place) -> None:
     assert [(one["kind"], one["name"]) for one in planned] == [("branch", "b")]
     assert here.json("gc") == planned
     assert [one["name"] for one in here.json("ls")] == ["kept"]
+    assert here.json("gc") == []
+
+
+def test_gc_says_what_it_leaves_and_who_is_at_it(here: Place) -> None:
+    stack = here.open()
+    with workdir(stack.project.pool, stack.project.cow, "image") as place:
+        (found,) = here.json("gc")
+        assert (found["kind"], found["name"], found["left"], found["error"]) == ("in use", place.name, True, None)
+        assert found["reason"].startswith(f"in use by process {os.getpid()} (")
+        said = here.call("gc", "--dry-run").stdout
+        assert place.name in said and "left: when the process has ended" in said
     assert here.json("gc") == []
 
 

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from envclone.lifecycle import since
+from envclone.stores.postgres.catalog.planner import planner
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place
 
@@ -151,3 +152,12 @@ def test_explain_is_productions(prod: Production, here: Place, runtime: str) -> 
     assert rows["statistics public.orders"]["parity"] == "differs"
     assert rows["size public.orders"]["parity"] == "differs"
     here.call("rm", runtime)
+
+
+def test_a_table_without_statistics_says_so(prod: Production) -> None:
+    prod.create_database("fresh")
+    prod.execute("CREATE TABLE fresh (id int); INSERT INTO fresh VALUES (1)", "fresh")
+    with psycopg.connect(prod.dsn_for("fresh")) as conn:
+        assert planner(conn, set())["size public.fresh"] == "never analysed, 0 pages, 0 all visible"
+        conn.execute("ANALYZE fresh")
+        assert planner(conn, set())["size public.fresh"] == "1 rows in 1 pages, 0 all visible"

@@ -54,6 +54,35 @@ def test_a_step_that_must_be_whole_ends_before_the_signal_counts() -> None:
     _restore()
 
 
+@pytest.mark.parametrize("late", [True, False])
+def test_what_is_made_is_announced_though_a_signal_came(late: bool) -> None:
+    done: list[str] = []
+    with interrupts.interruptible() as ending, interrupts.announcing():
+        with interrupts.deferred():
+            if not late:
+                os.kill(os.getpid(), signal.SIGTERM)
+            interrupts.made()
+        if late:
+            os.kill(os.getpid(), signal.SIGTERM)
+        with interrupts.deferred():
+            pass
+        done.append("announced")
+    assert (done, ending.first) == (["announced"], signal.SIGTERM)
+    _restore()
+
+
+def test_before_it_is_made_or_where_nobody_announces_a_signal_ends_it() -> None:
+    for announced in (True, False):
+        with pytest.raises(interrupts.Interrupted), interrupts.interruptible():
+            if announced:
+                with interrupts.announcing():
+                    os.kill(os.getpid(), signal.SIGTERM)
+            with interrupts.deferred():
+                interrupts.made()
+                os.kill(os.getpid(), signal.SIGTERM)
+        _restore()
+
+
 def test_what_was_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

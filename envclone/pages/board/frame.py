@@ -145,6 +145,8 @@ def framed(frame: Frame, title: str, body: str, *, onward: bool = False) -> str:
         tone, role = ("bad", "alert") if frame.bad else ("good", "status")
         said = f'<p class="said {tone}" role="{role}">{plain(frame.said, 600)}</p>'
     name = f"envclone {frame.project}".strip()
+    if frame.said and frame.bad:  # what is read first of a page
+        title = f"Refused: {title}"
     return _PAGE.format(
         title=plain(f"{title} · {name}", 200), style=STYLE_AT, style_digest=_integrity(STYLE), script=SCRIPT_AT,
         script_digest=_integrity(SCRIPT), top=_top(frame), said=said, body=body,

@@ -13,15 +13,18 @@ __all__ = ["audit", "confirm", "entered", "login", "refused"]
 
 def login(frame: Frame, *, refusal: str = "", oidc: bool = False) -> str:
     """Where one signs in with a token; `refusal` says why that was not enough."""
-    said = f'<p class="said bad" role="alert">{plain(sentence(refusal), 300)}</p>' if refusal else ""
+    said = f'<p class="said bad" role="alert" id="refusal">{plain(sentence(refusal), 300)}</p>' if refusal else ""
+    # an alert that a page begins with is read by few screen readers: its title and the field with the focus are
+    told = 'aria-invalid="true" autofocus aria-describedby="refusal token-from"'
+    told = told if refusal else 'aria-describedby="token-from"'
     other = f'<p><a href="{place("login", "oidc")}">Sign in with your organisation</a></p>' if oidc else ""
     return framed(
         frame,
-        "Sign in",
+        "Not signed in" if refusal else "Sign in",
         f'<h1>Sign in</h1>{said}<form class="make" method="post" action="{place("login")}">'
         f'<input type="hidden" name="csrf" value="{plain(frame.token)}">'
         '<label>Token <input name="token" type="password" autocomplete="current-password" required '
-        'aria-describedby="token-from"></label><button>Sign in</button></form>'
+        f"{told}></label><button>Sign in</button></form>"
         f'<p id="token-from">An operator makes one: <code>envclone serve token create</code>.</p>{other}',
     )
 

@@ -109,6 +109,11 @@ class PostgresSession:
         with self._connect(autocommit=True) as conn:
             yield from read.read_rows(conn, addresses)
 
+    def alive(self, addresses: Collection[str]) -> Iterator[Rows]:
+        """Batches of whole rows: a server shows no others."""
+        with self._connect(autocommit=True) as conn:
+            yield from read.read_alive(conn, addresses)
+
     def columns(self, addresses: Collection[str]) -> Iterator[Columns]:
         """The values of columns, range by range, texts packed, from the files where they can be read there."""
         with self._connect(autocommit=True) as conn:

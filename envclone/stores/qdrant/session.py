@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from envclone.address import joined
 from envclone.errors import ConfigError, EnvcloneError, UnsafeError
 from envclone.forked import fork_map, processors
 from envclone.masking.shown import KeyCounter
@@ -36,6 +37,7 @@ from envclone.packed import Columns, of_rows
 from envclone.protocols import FieldMask, Look, Masks, Progress, StoreSession
 from envclone.refused import refused
 from envclone.stores.qdrant import digest, engine, indexes, integrity, payloads, probe, wal
+from envclone.stores.qdrant.alive import alive
 from envclone.stores.qdrant.compare import Side, compare, definitions
 from envclone.stores.qdrant.foreseen import fields_of
 from envclone.stores.qdrant.gridstore import Gridstore
@@ -152,6 +154,26 @@ class QdrantSession:
                     for offsets, records in store.batches():
                         texts = [payloads.text(one) for one in records]
                         yield Rows(name, {name: texts}, {}, [names.place(offset) for offset in offsets])
+
+    def alive(self, addresses: Names[str]) -> Iterator[Rows]:
+        """The payloads and the ids of those points alone that a search can find; `point_ids` is a field, too."""
+        for name, collection in self._collections.items():
+            asked, ids = name in addresses, joined(name, "point_ids")
+            if not asked and ids not in addresses:
+                continue
+            for _, segment in collection.segments():
+                there = alive(segment.path)
+                if not asked:
+                    yield Rows(name, {ids: list(there.values())}, {}, ())
+                    continue
+                bare = set(there)
+                with Gridstore(segment.payload_storage) as store:
+                    for offsets, records in store.batches():
+                        some = [(there[int(at)], one) for at, one in zip(offsets, records, strict=True) if at in there]
+                        bare.difference_update(int(at) for at in offsets)
+                        fields = {name: [payloads.text(one) for _, one in some], ids: [ident for ident, _ in some]}
+                        yield Rows(name, fields, {}, ())
+                yield Rows(name, {name: [None] * len(bare), ids: [there[at] for at in sorted(bare)]}, {}, ())
 
     def columns(self, addresses: Names[str]) -> Iterator[Columns]:
         """The same by column."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from envclone import wait
 from envclone.cow.copy import CopyDriver
 from envclone.pool import Pool
-from envclone.pool.collect import leftovers, remove, sweep_locks
+from envclone.pool.collect import held, leftovers, remove, sweep_locks
 from envclone.pool.workdir import workdir
 from tests.unit.pool.test_locks import hold, kill
 
@@ -134,6 +136,7 @@ def test_a_directory_that_is_a_link_is_not_followed(pool: Pool, folder: Path) ->
 ENTERED = """
 import os, signal, sys
 from pathlib import Path
+from envclone import wait
 from envclone.cow.copy import CopyDriver
 from envclone.interrupts import interruptible
 from envclone.pool import Pool
@@ -176,3 +179,33 @@ def test_a_signal_at_any_line_of_it_leaves_nothing(pool: Pool) -> None:
     assert lines > 50
     for at in range(1, lines, max(1, lines // 25)):
         run(at)
+
+
+COPY = """
+import os, signal, sys, time
+from pathlib import Path
+from envclone.pool import Pool
+pool = Pool.open(Path(sys.argv[1]))
+with pool.owning("work", "abandoned"):
+    pool.path_of("work", "abandoned").mkdir()
+    if os.fork() == 0:
+        os.write(1, b"%d\\n" % os.getpid())
+        time.sleep(60)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_copy_of_a_killed_process_is_at_is_told(pool: Pool) -> None:
+    """A lock goes with the copies: who took it is gone, and who holds it is another process."""
+    command = [sys.executable, "-c", COPY, str(pool.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={"PYTHONPATH": os.getcwd()}) as killed:
+        assert killed.stdout is not None
+        copy = int(killed.stdout.readline())
+        assert killed.wait(30) == -signal.SIGKILL
+        try:
+            assert list(leftovers(pool)) == []
+            assert [(one.path.name, pids) for one, pids in held(pool)] == [("abandoned", (copy,))]
+        finally:
+            os.kill(copy, signal.SIGKILL)
+    (one,) = wait.until(lambda: list(leftovers(pool)) or None, what="the copy does not end", timeout=30)
+    assert one.path.name == "abandoned" and list(held(pool)) == []

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from envclone.models import FieldKind, FieldRule, JsonRule, StorePlan
+from envclone.models import FieldKind, FieldRule, JsonRule, Rows, StorePlan
 from envclone.protocols import StoreSession
 from envclone.verifier.references import _read, dangling
 
@@ -22,9 +22,9 @@ class _Store:
         self.fields = fields
         self.read_of: set[str] = set()
 
-    def read(self, addresses: Collection[str]) -> Iterator[tuple[str, list[Any]]]:
+    def alive(self, addresses: Collection[str]) -> Iterator[Rows]:
         self.read_of |= set(addresses)
-        yield from ((address, self.fields[address]) for address in addresses)
+        yield from (Rows(address, {address: self.fields[address]}, {}, ()) for address in addresses)
 
 
 def _plans(domain: str, *paths: tuple[str, str]) -> dict[str, StorePlan]:
@@ -111,3 +111,34 @@ def test_a_document_is_read_once_for_all_of_its_references(monkeypatch: pytest.M
     )
     assert parsed == texts
     assert read == [{("kb", "articles", ("ticket",)): ["7", "8"], ("kb", "articles", ("chunk",)): ["a", str(2**70)]}]
+
+
+def test_one_value_is_written_in_several_forms() -> None:
+    plans = _plans("keep", ("$.ticket", "keep"))
+    whole = "6f1c2f0e-7b1d-4c3a-9a51-2b7f6c1d0e9a"
+    referring = [
+        whole.upper(),
+        whole.replace("-", ""),
+        f"{{{whole}}}",
+        f"urn:uuid:{whole}",
+        17,
+        "17",
+        17.0,
+        "017",
+        None,
+        [17, None],
+    ]
+    counts, _, _ = _counted(plans, ([], []), ([whole, "17"], referring))
+    assert (counts[0]["dangling"], counts[0]["examples"]) == (1, ["017"])
+    counts, _, _ = _counted(plans, ([], []), ([whole.replace("-", "").upper(), "17.00"], [whole, "17"]))
+    assert counts[0]["dangling"] == 0
+
+
+def test_a_list_where_an_object_was_expected_is_looked_into() -> None:
+    from envclone.verifier.references import below
+
+    document = {"meta": {"tickets": [{"id": 1}, {"id": [2, None]}, {"id": None}, "x"]}}
+    assert list(below(document, ("meta", "tickets", "id"))) == ["1", "2"]
+    assert list(below(document, ("meta", "tickets", "[]", "id"))) == ["1", "2"]
+    assert list(below([document], ("[]", "meta", "tickets", "id", "[]"))) == ["1", "2"]
+    assert list(below(document["meta"]["tickets"][0], ("[]", "id", "[]"))) == ["1"]

@@ -40,7 +40,8 @@ _STATISTICS = """
 
 _SIZES = """
     SELECT pg_catalog.concat_ws('.', n.nspname, c.relname), pg_catalog.concat_ws(' ',
-      c.reltuples::pg_catalog.int8, 'rows in', c.relpages, 'pages,',
+      CASE WHEN c.reltuples::pg_catalog.int8 OPERATOR(pg_catalog.<) 0 THEN 'never analysed,'
+        ELSE pg_catalog.concat_ws(' ', c.reltuples::pg_catalog.int8, 'rows in') END, c.relpages, 'pages,',
         c.relallvisible, 'all visible')
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m}')

@@ -18,6 +18,7 @@ __all__ = [
     "derived_columns",
     "placed",
     "primary_key",
+    "read_alive",
     "read_objects",
     "read_rows",
     "read_values",
@@ -72,6 +73,15 @@ def read_values(conn: Connection, addresses: Collection[str] | None = None) -> I
                     present = [value for value in values if value is not None]
                     if present:
                         yield table.at(column.name), present
+
+
+def read_alive(conn: Connection, addresses: Collection[str]) -> Iterator[Rows]:
+    """Batches of rows, the fields named alone: neither keys nor places. Raises UsageError as `read_values` does."""
+    for table, columns in asked_for(conn, addresses):
+        for leaf in table.leaves:
+            for rows in stream_leaf(conn, leaf, [shown_as(column) for column in columns]):
+                values = zip(*rows, strict=True)
+                yield Rows(table.address, {table.at(c.name): v for c, v in zip(columns, values, strict=True)}, {}, ())
 
 
 def read_rows(conn: Connection, addresses: Collection[str] | None = None) -> Iterator[Rows]:

@@ -16,6 +16,7 @@ Ids are kept under a written rule and are searched as values. (`lib/segment/src/
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,12 @@ from envclone.errors import UnsafeError
 from envclone.models import ByteClass
 from envclone.stores.qdrant.account.claims import Claims, Damaged
 
-__all__ = ["e2i", "i2e", "log", "mappings", "points_of", "versions"]
+__all__ = ["HINT", "changes", "e2i", "i2e", "log", "mappings", "offsets", "points_of", "versions"]
 
 _WIDTHS = {0: 8, 1: 16}
 _I2E, _E2I = 0x5144_5F49_3245_0001, 0x5144_5F45_3249_0001
 _VERSION = 2
-_HINT = "check production with its own engine, then take a new snapshot"
+HINT = "check production with its own engine, then take a new snapshot"
 
 
 def mappings(claims: Claims) -> dict[int, str]:
@@ -86,6 +87,20 @@ def log(claims: Claims) -> tuple[dict[int, str], list[str]]:
     return found, named
 
 
+def changes(data: bytes) -> Iterator[tuple[str, int | None]]:
+    """What a mutable tracker's log says, in order: an id and the offset that it got, None where it was deleted."""
+    position = 0
+    while position < len(data):
+        change = data[position]
+        width = 8 if change in (1, 3) else 16
+        end = position + 1 + width + (4 if change in (1, 2) else 0)
+        if change not in (1, 2, 3, 4) or end > len(data):
+            return
+        given = int.from_bytes(data[end - 4 : end], "little") if change in (1, 2) else None
+        yield _id(data[position + 1 : position + 1 + width]), given
+        position = end
+
+
 def versions(claims: Claims) -> None:
     """One number of an operation per offset; a torn one at the end is left to the search."""
     claims.claim(ByteClass.STRUCTURE, 0, claims.size // 8 * 8)
@@ -104,6 +119,15 @@ def i2e(claims: Claims) -> int:
 
 def e2i(claims: Claims) -> list[str]:
     """The ids of a tracker on disk, sorted; returns them."""
+    return [ident for ident, _ in _sorted(claims)]
+
+
+def offsets(claims: Claims) -> dict[int, str]:
+    """The ids of a tracker on disk by offset."""
+    return {offset: ident for ident, offset in _sorted(claims)}
+
+
+def _sorted(claims: Claims) -> list[tuple[str, int]]:
     if claims.number(0) != _E2I or claims.number(8, 4) != _VERSION:
         raise Damaged("it is not a list of ids that is known")
     numbers, uuids = claims.number(16), claims.number(24)
@@ -117,13 +141,16 @@ def e2i(claims: Claims) -> list[str]:
     sparse = 16 * -(-uuids // per[1])
     claims.claim(ByteClass.KEPT, position, sparse)
     position += sparse
-    found: list[str] = []
+    found: list[tuple[str, int]] = []
     for count, width in ((numbers, 8), (uuids, 16)):
         rows = claims.read(position, count * (width + 4))
         starts = position + np.arange(count, dtype=np.int64) * (width + 4)
         claims.claim_many(ByteClass.KEPT, starts, np.full(count, width))
         claims.claim_many(ByteClass.STRUCTURE, starts + width, np.full(count, 4))
-        found += [_number(rows[at : at + width]) for at in range(0, len(rows), width + 4)]
+        found += [
+            (_number(rows[at : at + width]), int.from_bytes(rows[at + width : at + width + 4], "little"))
+            for at in range(0, len(rows), width + 4)
+        ]
         position = _aligned(position + len(rows))
     return found
 
@@ -141,7 +168,7 @@ def points_of(segment: Path) -> int:
             with Claims(path) as claims:
                 return max(log(claims)[0], default=-1) + 1
     except Damaged as exc:
-        raise UnsafeError(f"{path} is damaged: {exc}", hint=_HINT) from None
+        raise UnsafeError(f"{path} is damaged: {exc}", hint=HINT) from None
     return 0
 
 

@@ -71,6 +71,17 @@ def test_the_keyboard_comes_first_to_the_content_and_sees_where_it_is(tab: Brows
     assert [one["text"] for one in seen[1:7]] == ["envclone", "Branches", "Images", "Incidents", "Jobs", "Audit"]
 
 
+def test_what_was_refused_is_read_first(tab: Browser, tmp_path: Path) -> None:
+    """By the title, and by the field that has the focus: an alert that is there when a page opens is often not read."""
+    tab.show(_page(tmp_path, PAGES["login"]), SCREENS[0])
+    assert tab.run("document.title").startswith("Not signed in")
+    assert tab.run("document.activeElement.name") == "token"
+    node = tab.ask("Runtime.evaluate", expression="document.activeElement")["result"]["objectId"]
+    (field,) = tab.ask("Accessibility.getPartialAXTree", objectId=node, fetchRelatives=False)["nodes"]
+    assert field["description"]["value"].startswith("The token is not valid.")
+    assert {one["name"]: one["value"].get("value") for one in field["properties"]}["invalid"] == "true"
+
+
 def _pressed(tab: Browser) -> dict[str, object]:
     """What has the focus after one more press of the tabulator."""
     for kind in ("keyDown", "keyUp"):
