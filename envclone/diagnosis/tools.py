@@ -26,11 +26,14 @@ _UNREAD = re.compile(r"tool_use_failed|tool call validation failed|failed to cal
 _ENDLESS = re.compile(
     r"recursion limit of \d+ reached|GraphRecursionError|"
     r"stopped due to (?:iteration|max(?:imum)? iterations|time) limit|"
-    r"max(?:imum)?(?: number of)?[ _](?:turns|iterations|steps)(?: \(?\d+\)?)?[ :]*(?:\w+ )?(?:exceeded|reached)|"
+    r"\b\w+(?: number of)?[ _](?:turns|iterations|steps)(?: \(?\d+\)?)?[ :]*(?:\w+ )?(?:exceeded|reached)\b|"
     r"MaxTurnsExceeded|UsageLimitExceeded|too_many_tool_calls|reached max(?:imum)? (?:iterations|turns|steps)",
     re.IGNORECASE,
 )
-"""How LangGraph, LangChain, LlamaIndex, OpenAI's agents, Pydantic AI and Gemini say that an agent went on and on."""
+"""How LangGraph, LangChain, LlamaIndex, OpenAI's agents, Pydantic AI and Gemini say that an agent went on and on.
+
+A mask takes the `Max` of `Max turns (10) exceeded` for somebody.
+"""
 _SHORT = 1000
 _AGAIN = 3
 """How often the same call is made for it to be a loop."""

@@ -1,8 +1,8 @@
 """Failures and healthy requests as an application's developers write them: python -m tests.benchmarks.outside --json
 
 Beside `tests.benchmarks.diagnose`: the productions of a help desk (`failures/desk.py`, its conversations in
-`failures/desktalks.py`), of a newspaper's archive (`failures/press.py`) and of a gallery (`failures/gallery.py`). Exits
-with 1 when one is misjudged.
+`failures/desktalks.py`), of a newspaper's archive (`failures/press.py`), of a gallery (`failures/gallery.py`) and of a
+travel agency (`failures/inns.py` and beside it). Exits with 1 when one is misjudged.
 """
 
 from __future__ import annotations

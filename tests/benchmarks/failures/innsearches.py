@@ -97,8 +97,8 @@ def _others(shop: Inns) -> Iterator[Case]:
     yield from searched(shop, "unnormalized", ("wrong_distance",), "SELECT id FROM events ORDER BY embedding <#> $1 LIMIT 3", [...], only=lambda r: r["n"] % 9 != 0, words=9, near=1)
     yield from searched(shop, "quantized-rerank", ("quantization_lossy", "below_k"), "SELECT id FROM (SELECT id, embedding FROM guides_guide ORDER BY binary_quantize(embedding)::bit(80) <~> binary_quantize($1::vector) LIMIT 8) c ORDER BY embedding <=> $1::vector LIMIT 5",
                         [...], words=5, near=3, local=WIDE)
-    yield from searched(shop, "lateral-by-region", BELOW, "SELECT x.id FROM regions g, LATERAL (SELECT r.id, r.embedding <=> $1::halfvec AS d FROM reviews r WHERE r.region_id = g.id ORDER BY d LIMIT 1) x ORDER BY x.d LIMIT 9", [...], words=5, near=8)
-    yield from searched(shop, "window-per-account", BELOW, "SELECT id FROM (SELECT r.id, r.embedding <=> $1::halfvec AS d, rank() OVER (PARTITION BY r.account_id ORDER BY r.embedding <=> $1::halfvec) AS place FROM reviews r) ranked WHERE place <= 1 ORDER BY d", [...], words=5, near=7)
+    yield from searched(shop, "lateral-by-region", BELOW, "SELECT x.id FROM regions g, LATERAL (SELECT r.id, r.embedding <=> $1::halfvec AS d FROM reviews r WHERE r.region_id = g.id ORDER BY d LIMIT 1) x ORDER BY x.d LIMIT 9", [...], words=5, near=8, local=WIDE)
+    yield from searched(shop, "window-per-account", BELOW, "SELECT id FROM (SELECT r.id, r.embedding <=> $1::halfvec AS d, rank() OVER (PARTITION BY r.account_id ORDER BY r.embedding <=> $1::halfvec) AS place FROM reviews r) ranked WHERE place <= 1 ORDER BY d", [...], words=5, near=7, local=WIDE)
     rrf = """WITH semantic_search AS (
     SELECT id, RANK () OVER (ORDER BY embedding <=> %(embedding)s) AS rank FROM {table} {where} ORDER BY embedding <=> %(embedding)s LIMIT 20
 ),

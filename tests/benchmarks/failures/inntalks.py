@@ -208,7 +208,7 @@ def _tools() -> Iterator[Case]:
         ("No errors were found in the booking of three rooms.", ()), ({"ok": True, "errors": []}, ()),
     )):
         yield Case(f"tool-back-{number}{'' if causes else '-healthy'}", causes, calls=(used(1, {"inn": "lodge"}, back), answer))
-    for number, said in enumerate(("GraphRecursionError: Recursion limit of 25 reached without hitting a stop condition.", "Agent stopped due to iteration limit or time limit.", "Max turns (10) exceeded", "agents.exceptions.MaxTurnsExceeded: Max turns (10) exceeded", "Reached max iterations of 20! Either something went wrong, or increase max_iterations.")):
+    for number, said in enumerate(("GraphRecursionError: Recursion limit of 25 reached without hitting a stop condition.", "Agent stopped due to iteration limit or time limit.", "Max turns (10) exceeded", "Ivo turns (10) exceeded", "agents.exceptions.MaxTurnsExceeded: Max turns (10) exceeded", "Reached max iterations of 20! Either something went wrong, or increase max_iterations.")):
         yield Case(f"tool-endless-{number}", ("tool_loop",), calls=({"id": "a", "kind": "agent", "name": "clerk", "input": ASKED, **({"output": said} if number == 1 else {"error": said})},))
     yield Case("tool-error-given-back", ("tool_failed",), calls=(used(1, {"inn": "lodge"}, {"is_error": True, "content": "Traceback (most recent call last): KeyError: 'rooms'"}), {"id": "l", "kind": "llm", "input": asked, "output": "It is free then.", "finish": ["stop"]}))
     yield Case("tool-error-again-healthy", (), calls=(used(1, {"inn": "lodge"}, None, error="TimeoutError"), used(2, {"inn": "lodge"}, {"rooms": 3}), {"id": "l", "kind": "llm", "input": asked, "output": "It has 3 rooms.", "finish": ["stop"]}))
