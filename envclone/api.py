@@ -154,11 +154,14 @@ class Stack:
 
         return keep.once(self.project, environment)
 
-    def verify(self, image: str, *, files_only: bool = False) -> Verification:
-        """Check an image again: its attestation, every byte of its files, and all checks that were made at first."""
+    def verify(self, image: str, *, files_only: bool = False, full: bool = False) -> Verification:
+        """Check an image again: its attestation, every byte of its files, and all checks that were made at first.
+
+        With `full` it is made a second time of its raw snapshot, and the two are compared.
+        """
         from envclone.lifecycle.again import verify_again
 
-        return verify_again(self.project, image, files_only=files_only)
+        return verify_again(self.project, image, files_only=files_only, full=full)
 
     def attestation(self, image: str) -> dict[str, Any]:
         """The attestation of an image, its signature checked."""

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from envclone.api import Stack
     from envclone.models import Moment, RawSnapshot, StoreSnapshot
     from envclone.models.moments import Target
+    from envclone.protocols import Alike
 
-__all__ = ["attestation", "image", "images", "snapshot", "verify"]
+__all__ = ["alike", "attestation", "image", "images", "snapshot", "verify"]
 
 
 _SHOWN = 20
@@ -177,16 +178,20 @@ def images(settings: Settings, as_json: bool) -> None:
 @click.command()
 @click.argument("image", shell_complete=completion.images)
 @click.option("--files", "files_only", is_flag=True, help="Only the signature and the bytes of the files.")
+@click.option("--full", is_flag=True, help="Also make it a second time, and compare the two byte by byte.")
 @json_option
 @click.pass_obj
-def verify(settings: Settings, image: str, files_only: bool, as_json: bool) -> None:
+def verify(settings: Settings, image: str, files_only: bool, full: bool, as_json: bool) -> None:
     """Check IMAGE again: signature, every byte of every file, and every check that was made before it was published.
 
     The comparison with production needs the raw snapshot, the rules and the key that the image was made with; what
-    could not be checked is said.
+    could not be checked is said. --full shows that an image is what its snapshot, its rules and its key make, whatever
+    it took over from the one before.
     """
+    if full and files_only:
+        raise click.UsageError("--full makes the whole image again, --files looks at its files alone: take one of them")
     with settings.stack() as stack:
-        done = stack.verify(image, files_only=files_only)
+        done = stack.verify(image, files_only=files_only, full=full)
 
     def text() -> None:
         click.echo(f"{done.image.id}: {done.files:,} files as attested, signature valid")
@@ -199,10 +204,27 @@ def verify(settings: Settings, image: str, files_only: bool, as_json: bool) -> N
             click.echo(f"  {files['bytes']:,} bytes accounted for, {undecoded:,} of them searched as they are: 0 left")
         if done.links:
             click.echo(f"  its proof was made for an earlier image of the same bytes, {done.links} snapshots ago")
+        for name, one in done.again.items():
+            click.echo(f"  {name} was made a second time: {alike(one)}")
         for line in done.not_checked:
             click.echo(f"  not checked: {line}")
 
     emit(as_json, records.dump(done), text)
+
+
+def alike(found: Alike) -> str:
+    """What of a store that was made a second time is the same, and what need not be."""
+    said = [f"{found.same:,} bytes are the same"]
+    if found.marked:
+        said.append(f"{found.marked:,} but for when their pages were written")
+    if found.sampled:
+        said.append(f"{found.sampled:,} are statistics of other samples")
+    if found.built:
+        said.append(f"{found.built:,} are indexes that were built again")
+    if found.own:
+        files = f"{len(found.own)} files" if len(found.own) > 1 else "a file"
+        said.append(f"{files} of the engine's own not compared")
+    return ", ".join(said)
 
 
 @click.command()

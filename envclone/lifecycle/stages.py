@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["COPYING", "IMAGE", "RECOVERING", "SCAN", "VERIFY"]
+__all__ = ["AGAIN", "COPYING", "IMAGE", "RECOVERING", "SCAN", "VERIFY", "VERIFY_FULL"]
 
 COPYING: Final = "copying production"
 RECOVERING: Final = "recovering to the moment"
+AGAIN: Final = "comparing the two"
 
 _PROOF: Final = (
     "comparing rows",
@@ -17,6 +18,9 @@ _PROOF: Final = (
     "accounting for every byte",
 )
 
-IMAGE: Final = (COPYING, "opening the copy", "collecting people", "masking", "cleaning the files", *_PROOF, "sealing")
+_MAKING: Final = ("opening the copy", "collecting people", "masking", "cleaning the files")
+
+IMAGE: Final = (COPYING, *_MAKING, *_PROOF, "sealing")
 VERIFY: Final = ("reading the image's files", *_PROOF)
+VERIFY_FULL: Final = (*VERIFY, *_MAKING, AGAIN)
 SCAN: Final = (COPYING, "opening the copy", "looking at fields", "trying the rules", "looking for what is left")

@@ -12,7 +12,7 @@ from envclone.protocols.masks import FieldMask, Ledger, Look, Mask, Masks
 from envclone.protocols.notes import Note, Notes, Noting
 from envclone.protocols.progress import Progress
 from envclone.protocols.quarantine import Fence, Fencing, Order, Origin, Quarantine
-from envclone.protocols.refreshing import Following, Refreshing, Same, Sharing, Since
+from envclone.protocols.refreshing import Alike, Following, Refreshing, Repeatable, Same, Sharing, Since
 from envclone.protocols.runtimes import Insight, Observer, Playing, Runtime, Witness
 from envclone.protocols.servers import Contained, Server
 from envclone.protocols.steps import ServiceClient, SourceRunner, StepRunner
@@ -20,6 +20,7 @@ from envclone.protocols.stores import Settling, Store, StoreSession
 from envclone.protocols.tracking import Candidate, Follower, Limits, Tracking
 
 __all__ = [
+    "Alike",
     "Candidate",
     "Contained",
     "CowDriver",
@@ -45,6 +46,7 @@ __all__ = [
     "Progress",
     "Quarantine",
     "Refreshing",
+    "Repeatable",
     "Runtime",
     "Same",
     "Server",

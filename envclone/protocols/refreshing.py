@@ -14,7 +14,7 @@ from envclone.protocols.progress import Progress
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
 
-__all__ = ["Following", "Refreshing", "Same", "Sharing", "Since"]
+__all__ = ["Alike", "Following", "Refreshing", "Repeatable", "Same", "Sharing", "Since"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,23 @@ class Same:
     files: int = 0
     bytes: int = 0
     read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Two stores that were made of one raw snapshot, compared: bytes that are the `same`; `marked`, in files whose
+    pages differ in the marks of when the engine wrote them alone; `sampled`, of statistics, which are drawn from a
+    sample; `built`, of indexes on masked fields that the engine builds again in an order of its own.
+
+    `own` are the files that the engine writes for itself and that differ; `different` is what makes it another image.
+    """
+
+    same: int
+    marked: int = 0
+    sampled: int = 0
+    built: int = 0
+    own: tuple[str, ...] = ()
+    different: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -77,4 +94,13 @@ class Sharing(Protocol):
         self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan, earlier: Path
     ) -> Sequence[Cleaned]:
         """What `Store.scrub` does, with the same result; what is the same in `earlier` is to share its blocks."""
+        ...
+
+
+@runtime_checkable
+class Repeatable(Protocol):
+    """A store that can tell whether it was made a second time as it was the first; the same class as its `Store`."""
+
+    def alike(self, directory: Path, again: Path) -> Alike:
+        """Compare the store in `directory`, in an image, with the one that was made `again` of the same snapshot."""
         ...

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ import pytest
 from envclone import attestation
 from envclone.cow import extents
 from envclone.errors import UnsafeError
-from envclone.lifecycle import images, makers, publish, quarantine, taken
-from envclone.models import Image, ProgressEvent
+from envclone.lifecycle import images, makers, publish, taken
+from envclone.lifecycle.sanitize import Sanitized, sanitize
+from envclone.models import Image, ProgressEvent, RawSnapshot
+from envclone.project import Project
 from tests.support.postgres import Production, production
 from tests.support.qdrant import build
 from tests.support.stack import Place, place
@@ -125,19 +128,55 @@ def test_it_is_taken_over_and_every_check_holds(here: Place, prod: Production, p
     assert f"image {second.id}" in shown and "so its proof holds" in shown
 
 
-def test_a_full_run_makes_the_same_tables(here: Place, prod: Production, proven: Image) -> None:
+def test_a_second_making_shows_that_what_was_taken_over_is_right(
+    here: Place, prod: Production, proven: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
     last = fresh(here)
-    project = here.open().project
-    with (
-        quarantine.using(project, "prod") as raw,
-        publish.make(project, raw, again=True) as again,  # type: ignore[arg-type]
-    ):
-        assert raw is not None and raw.id == last.raw.id and "taken_from" not in statement(here, again)
+    assert "taken_from" in statement(here, last)
+    before = here.leftovers()
+    done = json.loads(here.call("verify", last.id, "--full", "--json").stdout)
+    assert done["again"].keys() == {"main", "kb"} and not done["not_checked"]
+    assert all(not one["different"] for one in done["again"].values())
+    for name, one in done["again"].items():
+        image = here.pool / "images" / last.id / name
+        size = sum(file.stat().st_size for file in image.rglob("*") if file.is_file() and not file.is_symlink())
+        own = sum((image / file).stat().st_size for file in one["own"] if (image / file).exists())
+        assert one["same"] + one["marked"] + one["sampled"] + one["built"] + own == size
+        assert 0.3 * size < one["same"]
+    of_postgres = {file.rpartition("/")[2] for file in done["again"]["main"]["own"] if "/pg_wal/" not in file}
+    assert {file for file in of_postgres if not file.endswith("_vm")} <= {"pg_control", "pg_internal.init"}
+    assert here.leftovers() == before
     path = prod.execute("SELECT pg_relation_filepath('people')", "app")[0][0]
-    one, other = (here.pool / "images" / ident for ident in (last.id, again.id))
-    assert (one / "main/data" / path).read_bytes() == (other / "main/data" / path).read_bytes()
-    payloads = sorted(file.relative_to(one) for file in one.glob("kb/**/payload_storage/*") if file.is_file())
-    assert payloads and all((one / file).read_bytes() == (other / file).read_bytes() for file in payloads)
+
+    def otherwise(project: Project, raw: RawSnapshot, directory: Path) -> Sanitized:
+        made = sanitize(project, raw, directory)
+        table = directory / "main/data" / path
+        content = bytearray(table.read_bytes())
+        content[8000] ^= 1  # in the last row of the first page
+        table.write_bytes(content)
+        (payload,) = sorted(directory.glob("kb/**/payload_storage/page_0.dat"))[:1]
+        payload.write_bytes(payload.read_bytes()[:-1] + b"1")
+        return made
+
+    monkeypatch.setattr("envclone.lifecycle.remade.sanitize", otherwise)
+    with pytest.raises(UnsafeError, match="is not what its snapshot, its rules and its key make now") as found:
+        here.open().verify(last.id, full=True)
+    assert [line for line in found.value.problems if "public.people" in line and line.endswith("page 0")]
+    assert [line for line in found.value.problems if line.startswith("kb: ") and "payload_storage" in line]
+    assert len(found.value.problems) == 2 and here.leftovers() == before
+
+
+def test_a_second_making_that_cannot_be_had_is_an_error(here: Place, proven: Image) -> None:
+    refused = here.call("verify", proven.id, "--full", "--files", check=False)
+    assert refused.returncode == 2 and "take one of them" in refused.stderr
+    text = here.file.read_text()
+    here.write(text.replace("public.people.story: text", "public.people.story: redact"))
+    try:
+        refused = here.call("verify", proven.id, "--full", check=False)
+    finally:
+        here.write(text)
+    assert refused.returncode == 4 and f"envclone verify {proven.id}" in refused.stderr
+    assert "cannot be made a second time: the stack file has other rules" in refused.stderr
 
 
 def test_the_link_is_checked(here: Place, proven: Image) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         StoreSnapshot,
     )
     from envclone.protocols import (
+        Alike,
         Examiner,
         Fence,
         Ledger,
@@ -182,6 +183,12 @@ class PostgresStore:
         from envclone.stores.postgres.prove.structure import examine
 
         return examine(directory)
+
+    def alike(self, directory: Path, again: Path) -> Alike:
+        """Its files, page by page; see `prove.remade`."""
+        from envclone.stores.postgres.prove.remade import alike
+
+        return alike(directory, again)
 
     def account(
         self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan, rows: Mapping[str, int], ledger: Ledger

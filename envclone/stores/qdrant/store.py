@@ -24,6 +24,7 @@ from envclone.models import (
     StoreSnapshot,
 )
 from envclone.protocols import (
+    Alike,
     Examiner,
     Ledger,
     Notes,
@@ -152,6 +153,12 @@ class QdrantStore:
         found = collections(directory / STORAGE)
         segments = [segment for collection in found for _, segment in collection.segments()]
         return {"dead_vectors": sum(points.deleted(one.path) * len(one.vectors) for one in segments)}
+
+    def alike(self, directory: Path, again: Path) -> Alike:
+        """Its files, byte by byte; see `remade`."""
+        from envclone.stores.qdrant.remade import alike
+
+        return alike(directory, again)
 
     def account(
         self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan, rows: Mapping[str, int], ledger: Ledger
