@@ -36,8 +36,9 @@ _BORN_FIRST = frozenset(
     )
 )
 """Registers whose numbers begin with a day of birth."""
-_SAME_MONTH = 4
-"""Digits that such numbers of several persons do not all begin with."""
+_SAME_MONTH, _FEW = 4, 5
+"""Digits that such numbers of several persons do not all begin with, and from how many numbers on check digits are
+no chance, whatever the numbers begin with."""
 
 
 def pass_as_ids(values: Sequence[str]) -> bool:
@@ -57,7 +58,7 @@ def pass_as_ids(values: Sequence[str]) -> bool:
         numbers
     ):
         return True
-    alike = len(numbers) > 1 and len({number[:_SAME_MONTH] for number in numbers}) == 1
+    alike = 1 < len(numbers) < _FEW and len({number[:_SAME_MONTH] for number in numbers}) == 1
     for name, lengths in _LENGTHS.items():
         if alike and name in _BORN_FIRST:
             continue

@@ -56,7 +56,7 @@ def alike(one: Path, other: Path) -> Alike:
         mine, theirs = one / name, other / name
         size, main = mine.stat().st_size, _main(name)
         relation, table = known.get(main, (None, ""))
-        if _OWN.fullmatch(name) or (_MAP.search(name) and table.startswith("pg_catalog.")):
+        if _OWN.fullmatch(name) or (_MAP.search(name) and _of_a_catalog(table)):
             own.append(name)
         elif relation is None:
             different.append(f"{name}: other bytes")
@@ -113,7 +113,7 @@ def _plain(pages: Pages, main: Relation | None) -> Pages:
         pages[:, mark] = 0
     if main is None or not heap or not len(pages):
         return pages
-    catalog = main.name.startswith("pg_catalog.")
+    catalog = _of_a_catalog(main.name)
     pages[:, _PAGE_FLAGS] &= 0xFF ^ (_FLAG_HINTS | (_ALL_VISIBLE if catalog else 0))
     items = normal_items(pages, main.name)
     pages[items.page, items.offset + _INFOMASK] &= 0xFF ^ _GUESSED
@@ -123,6 +123,10 @@ def _plain(pages: Pages, main: Relation | None) -> Pages:
         for byte in range(4 * counts):
             pages[items.page, values + _VISIBLE + byte] = 0
     return pages
+
+
+def _of_a_catalog(name: str) -> bool:
+    return name.partition(".")[0] == "pg_catalog"
 
 
 def _numbers(pages: list[int]) -> str:
