@@ -17,9 +17,6 @@ from envclone.span import span
 if TYPE_CHECKING:
     from envclone.lifecycle.collect import Garbage
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["env", "gc", "ls", "psql", "reset", "rm", "show", "start", "stop"]
 
 
