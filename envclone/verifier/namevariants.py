@@ -49,6 +49,11 @@ _EAST_APART = re.compile(
 _ARABIC = str.maketrans({**dict.fromkeys("أإآٱ", "ا"), "ة": "ه", "ى": "ي", "ؤ": "و", "ئ": "ي", "ـ": None})
 _MAQAF = "\u05be"
 _MOST = 40
+_PARTICLES = frozenset(
+    (*("van", "von", "vom", "zu", "zur", "ter", "ten", "de", "del", "della"),
+     *("dalla", "da", "dos", "das", "la", "le", "el", "al", "ibn", "bin", "ben"))
+)  # fmt: skip
+"""Words that a family name begins with, where no other name stands before it."""
 
 
 def with_variants(values: Iterable[str]) -> Iterator[str]:
@@ -147,8 +152,10 @@ def joined_names(value: str) -> Iterator[str]:
             yield "".join(parts)
         if i and word[:1].isupper() and words[i - 1].islower():
             first = i
-            while first > 1 and words[first - 1].islower():
+            while first and words[first - 1].islower() and (first > 1 or words[0] in _PARTICLES):
                 first -= 1
+            if first == 1 and words[0].lower() in _PARTICLES:
+                first = 0  # Van der Berg is a family name alone, and Vanderberg says no more
             if first < i:
                 yield "".join(words[first:i]) + "".join(parts)
         elif i == 1 and len(words) > 3 and word[:1].isupper() and words[0].isalpha() and word.isalpha():

@@ -44,6 +44,9 @@ def test_a_name_has_them(name: str, ways: list[str]) -> None:
     [
         ("Brunhilda van der Drachsler", ["vanderDrachsler"]),
         ("Annelotte Zwickel-Brauwerth", ["ZwickelBrauwerth"]),
+        ("Van der Berg", ["VanderBerg"]),  # a family name alone: its halves are no two parts of a person
+        ("van der Berg", ["vanderBerg"]),
+        ("de la Cruz", ["delaCruz"]),
         ("Seamus O'Hanrahan", ["OHanrahan"]),
         ("Jean-Baptiste de la Rochemauve", ["JeanBaptiste", "delaRochemauve"]),
         ("María José Echeverría Zubizarreta", ["MaríaJosé"]),
