@@ -13,7 +13,7 @@ import pytest
 import qdrant_edge
 import yaml
 
-from envclone import process
+from envclone import process, wait
 from envclone.config.load import check
 from envclone.demo.incident import INCIDENT, incident_steps
 from envclone.demo.miss import LIMIT, Survey, ask, exactly, find_miss, questions, survey
@@ -189,7 +189,8 @@ def test_a_failing_block_stops_the_server() -> None:
             pid = _postmaster(small.cluster.data)
             assert process.alive(pid)
             raise ZeroDivisionError
-        assert not process.alive(pid)
+        # pg_ctl waits for the server's file to go, which is a moment before its process does
+        wait.until(lambda: None if process.alive(pid) else True, what="the server goes on", timeout=5)
     finally:
         shutil.rmtree(into)
 
